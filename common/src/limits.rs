@@ -1,0 +1,26 @@
+//! Bounds that both ends of the cluster link rely on. Settings may lower, never raise them.
+
+/// The largest message on the cluster link; a sender refuses to send more, because a receiver would drop the link.
+pub const MESSAGE_BYTES: usize = 1 << 20;
+
+/// The largest piece of a document in one message: small enough that heartbeats behind it are not held up.
+pub const PIECE_BYTES: usize = 256 << 10;
+
+/// Results up to this size are sent unasked; larger ones are announced and asked for, so that many workers finishing
+/// at once cannot fill the coordinator's memory.
+pub const INLINE_RESULT_BYTES: usize = 64 << 10;
+
+/// The largest state of a stage.
+pub const STATE_BYTES: usize = 16 << 20;
+
+/// The largest partial result or report.
+pub const RESULT_BYTES: usize = 64 << 20;
+
+/// The most shards in a stage.
+pub const SHARDS_PER_STAGE: u32 = 10_000_000;
+
+/// The most stages in a run.
+pub const STAGES_PER_RUN: u32 = 10_000;
+
+/// The deepest nesting of a stored document (Postgres' own limit is far above, serde_json's is 128).
+pub const DOCUMENT_DEPTH: usize = 100;

@@ -1,0 +1,98 @@
+//! How messages become bytes: one version byte, then bincode with a size limit.
+//!
+//! bincode 2.0.1 is complete and no longer developed; it stands behind this one module so that another format can
+//! take its place with a new [`VERSION`].
+
+use ractor::BytesConvertable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::limits::MESSAGE_BYTES;
+
+/// The first byte of every frame. Raised with every change of [`crate::protocol`] that an older process cannot read.
+pub const VERSION: u8 = 1;
+
+/// An encoded message on its way through the cluster link.
+///
+/// Decoding happens in the receiving handler and can fail there; ractor's own conversion, which cannot, only moves
+/// the bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame(pub Vec<u8>);
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame({} bytes)", self.0.len())
+    }
+}
+
+impl BytesConvertable for Frame {
+    fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Why a message could not be encoded or read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The sender's own message is above the limit; sending it would cost the whole link.
+    #[error("a message of {bytes} bytes is above the limit of {MESSAGE_BYTES}")]
+    TooLarge {
+        /// Its encoded size.
+        bytes: usize,
+    },
+    /// The peer speaks another version of the protocol.
+    #[error("the peer speaks protocol version {found}, this process {VERSION}: run the same release on both")]
+    Version {
+        /// The version byte that was found.
+        found: u8,
+    },
+    /// Nothing at all was received.
+    #[error("an empty frame")]
+    Empty,
+    /// The bytes are no message of ours.
+    #[error("a frame that is no message: {0}")]
+    Malformed(#[from] bincode::error::DecodeError),
+    /// The message cannot be expressed.
+    #[error("a message that cannot be encoded: {0}")]
+    Unencodable(#[from] bincode::error::EncodeError),
+    /// Bytes follow the message.
+    #[error("{0} bytes follow the message")]
+    Trailing(usize),
+}
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<{ 2 * MESSAGE_BYTES }>()
+}
+
+/// Encodes `message` behind the version byte.
+///
+/// # Errors
+/// [`WireError::TooLarge`] above [`MESSAGE_BYTES`].
+pub fn encode<T: Serialize>(message: &T) -> Result<Frame, WireError> {
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(message, &mut bytes, config())?;
+    if bytes.len() > MESSAGE_BYTES {
+        return Err(WireError::TooLarge { bytes: bytes.len() });
+    }
+    Ok(Frame(bytes))
+}
+
+/// Reads a message written by [`encode`].
+///
+/// # Errors
+/// Any but [`WireError::TooLarge`] and [`WireError::Unencodable`]; hostile lengths are refused before allocation.
+pub fn decode<T: DeserializeOwned>(frame: &Frame) -> Result<T, WireError> {
+    let (&found, body) = frame.0.split_first().ok_or(WireError::Empty)?;
+    if found != VERSION {
+        return Err(WireError::Version { found });
+    }
+    let (message, read) = bincode::serde::decode_from_slice(body, config())?;
+    if read != body.len() {
+        return Err(WireError::Trailing(body.len() - read));
+    }
+    Ok(message)
+}

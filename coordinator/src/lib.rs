@@ -1,0 +1,3 @@
+//! NetPlanner's coordinator: decides, and never computes a shard.
+
+pub mod status;

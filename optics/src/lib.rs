@@ -1,0 +1,11 @@
+//! Optical transport networks as plain data: documents, importers, grid, paths, and the independent plan checker.
+//!
+//! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
+//! document made fit for computing (indices instead of ids).
+
+pub mod grid;
+pub mod plan;
+pub mod request;
+pub mod topology;
+pub mod traffic;
+pub mod violation;
