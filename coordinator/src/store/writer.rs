@@ -1,0 +1,224 @@
+//! The one FIFO through which all facts of all runs reach the database.
+
+use common::ids::{RunId, StageIndex};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::Store;
+use super::error::StoreError;
+use super::leadership::Leadership;
+use super::runs::RunError;
+
+/// Something that happened and has to be remembered.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A stage opens. Closes the stage before it and writes the events `stage_closed` and `stage_opened`.
+    StageOpened {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// Its name.
+        name: String,
+        /// Its state: exact bytes.
+        state: Vec<u8>,
+        /// How many shards it has.
+        shards: u32,
+        /// What the algorithm tells people, a JSON object.
+        note: Option<Vec<u8>>,
+    },
+    /// A shard is finished.
+    Shard(ShardRow),
+    /// An attempt failed. Counted, listed with the shard, and written as event `shard_failed`.
+    ShardFailed {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// The shard; none for an advance.
+        shard: Option<u32>,
+        /// Where it failed.
+        worker: Option<Uuid>,
+        /// [`common::run::TaskErrorKind::as_str`], or `worker_lost`.
+        kind: String,
+        /// For people.
+        message: String,
+    },
+    /// The run ends, unless it ended before. Closes the open stage and writes the event of its end.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How.
+        end: RunEnd,
+    },
+    /// Something worth telling to people happened to a run.
+    Event {
+        /// The run.
+        run: RunId,
+        /// What.
+        kind: String,
+        /// Details.
+        body: Value,
+    },
+    /// What a run waits for now; none when it does not wait. Not an event.
+    Waiting {
+        /// The run.
+        run: RunId,
+        /// For people.
+        reason: Option<String>,
+    },
+}
+
+/// A shard's partial result on its way into the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardRow {
+    /// The run.
+    pub run: RunId,
+    /// The stage.
+    pub stage: StageIndex,
+    /// The shard.
+    pub shard: u32,
+    /// The partial result: JSON bytes, which Postgres checks.
+    pub json: Vec<u8>,
+    /// Who computed it.
+    pub worker: Uuid,
+    /// When, in microseconds since the Unix epoch by the worker's clock.
+    pub started_us: u64,
+    /// CPU time in microseconds.
+    pub cpu_us: u64,
+    /// Wall time in microseconds.
+    pub wall_us: u64,
+}
+
+/// How a run ends.
+#[derive(Clone, Debug)]
+pub enum RunEnd {
+    /// With a report.
+    Succeeded {
+        /// JSON bytes, which Postgres checks.
+        report: Vec<u8>,
+    },
+    /// With an error.
+    Failed {
+        /// Which.
+        error: RunError,
+    },
+    /// Planned, as was asked for.
+    Planned {
+        /// What planning found.
+        estimate: Value,
+    },
+}
+
+/// What became durable, in the order of the facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A stage.
+    Stage {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// What was found.
+        outcome: StageOutcome,
+    },
+    /// Shards of one stage, also those that were stored before.
+    Shards {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// The shards.
+        shards: Vec<u32>,
+    },
+    /// A partial result that Postgres does not take; nothing of it is stored.
+    ShardRefused {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// The shard.
+        shard: u32,
+        /// The message of Postgres.
+        detail: String,
+    },
+    /// The end of a run.
+    Ended {
+        /// The run.
+        run: RunId,
+        /// Whether this fact ended it; otherwise it had ended before (cancelled) or is gone.
+        applied: bool,
+    },
+    /// A stage or an end that Postgres does not take; nothing of it is stored, the run is as before.
+    Refused {
+        /// The run.
+        run: RunId,
+        /// The message of Postgres.
+        detail: String,
+    },
+}
+
+/// What the writer found when a stage was to be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StageOutcome {
+    /// It is open now.
+    Opened,
+    /// It was open already, with the same name, state and number of shards.
+    AlreadyEqual,
+    /// It was open already and differs: the algorithm is not deterministic.
+    Differs,
+    /// The run ended before, or is gone.
+    RunOver,
+}
+
+/// Counters of the writer, for status and flow control.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct WriterLoad {
+    /// Facts accepted and not committed.
+    pub queued_facts: u64,
+    /// Their bytes.
+    pub queued_bytes: u64,
+    /// Facts committed since the start.
+    pub committed_facts: u64,
+    /// Duration of the last transaction in milliseconds.
+    pub last_commit_ms: f64,
+}
+
+/// The way in. Clones share one queue.
+#[derive(Clone, Debug)]
+pub struct WriterHandle {
+    facts: mpsc::UnboundedSender<Fact>,
+}
+
+impl WriterHandle {
+    /// Queues a fact; never blocks. The queue is bounded by who asks workers for results: look at [`Self::load`].
+    /// After the leadership is lost facts are dropped.
+    pub fn submit(&self, fact: Fact) {
+        let _ = self.facts.send(fact);
+    }
+
+    /// What waits.
+    pub fn load(&self) -> WriterLoad {
+        todo!()
+    }
+}
+
+/// A running writer.
+#[derive(Debug)]
+pub struct Writer {
+    /// The way in.
+    pub handle: WriterHandle,
+    /// What became durable.
+    pub written: mpsc::UnboundedReceiver<Written>,
+    /// Ends with `Fenced` when the leadership is lost, with `Ok` when all handles are dropped and the queue is empty.
+    pub task: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl Store {
+    /// Starts the writer of a leadership. It cancels [`Leadership::lost`] when it is fenced.
+    pub fn writer(&self, leadership: &Leadership) -> Writer {
+        let _ = leadership;
+        todo!()
+    }
+}
