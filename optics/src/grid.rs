@@ -42,7 +42,7 @@ impl Slot {
     /// Whether the two share spectrum.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
-        (self.n - other.n).unsigned_abs() < self.m + other.m
+        self.n.abs_diff(other.n) < self.m.saturating_add(other.m)
     }
 }
 
@@ -63,6 +63,12 @@ impl Grid {
         }
     }
 
+    /// Number of slices; 0 if the edges are the wrong way round.
+    #[must_use]
+    pub fn slices(&self) -> u32 {
+        if self.n_max > self.n_min { self.n_max.abs_diff(self.n_min) } else { 0 }
+    }
+
     /// Width of a fixed channel in units of 12.5 GHz; none on a flexible grid.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // validated: positive and small
@@ -74,7 +80,7 @@ impl Grid {
     #[must_use]
     pub fn channels(&self) -> Option<u32> {
         let m = self.channel_m().filter(|&m| m > 0)?;
-        Some((self.n_max - self.n_min).max(0).unsigned_abs() / (2 * m))
+        Some(self.slices() / m.saturating_mul(2))
     }
 
     /// The slot of channel `index` of a fixed grid, 0 the lowest; none on a flexible grid or past its end.
@@ -90,7 +96,7 @@ impl Grid {
     #[allow(clippy::cast_possible_wrap)] // a few hundred channels
     pub fn channel_of(&self, slot: Slot) -> Option<u32> {
         let m = self.channel_m().filter(|&m| m > 0 && m == slot.m)?;
-        let offset = u32::try_from(slot.n - self.n_min - m as i32).ok()?;
+        let offset = u32::try_from(i64::from(slot.n) - i64::from(self.n_min) - i64::from(m)).ok()?;
         (offset % (2 * m) == 0 && offset / (2 * m) < self.channels()?).then_some(offset / (2 * m))
     }
 
@@ -99,8 +105,8 @@ impl Grid {
     #[allow(clippy::cast_possible_wrap)] // widths are small
     pub fn contains(&self, slot: Slot) -> bool {
         slot.m >= self.min_m.max(1)
-            && slot.n - slot.m as i32 >= self.n_min
-            && slot.n + slot.m as i32 <= self.n_max
+            && i64::from(slot.n) - i64::from(slot.m) >= i64::from(self.n_min)
+            && i64::from(slot.n) + i64::from(slot.m) <= i64::from(self.n_max)
     }
 }
 

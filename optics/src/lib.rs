@@ -3,9 +3,13 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod finding;
 pub mod grid;
+pub mod network;
 pub mod plan;
+pub mod report;
 pub mod request;
 pub mod topology;
 pub mod traffic;
+pub mod validate;
 pub mod violation;

@@ -251,11 +251,10 @@ pub struct UnavailableSpectrum {
 impl UnavailableSpectrum {
     /// Whether `slot` on `fibre` would use it.
     #[must_use]
-    #[allow(clippy::cast_possible_wrap)] // widths are small
     pub fn forbids(&self, fibre: &str, slot: Slot) -> bool {
         self.fibre.as_deref().is_none_or(|own| own == fibre)
-            && slot.n - (slot.m as i32) < self.n_hi
-            && slot.n + slot.m as i32 > self.n_lo
+            && i64::from(slot.n) - i64::from(slot.m) < i64::from(self.n_hi)
+            && i64::from(slot.n) + i64::from(slot.m) > i64::from(self.n_lo)
     }
 }
 
