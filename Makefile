@@ -1,0 +1,60 @@
+# `make demo` and `make test` need nothing but a Rust toolchain: they install what is missing and build.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Reference networks for the acceptance tests: not part of the project.
+DATA ?= ../shared/data
+TOOLS := $(TARGET)/tools
+
+# Tests that start processes take the binaries of the same build.
+export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
+
+.PHONY: help setup demo test check fmt clippy doc deny kubernetes acceptance bench build-debug build-release
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## install what building and running need, if it is missing
+	@scripts/setup
+
+build-release: setup
+	cargo build --release --locked -p coordinator -p worker -p cli
+
+build-debug: setup
+	cargo build --locked --workspace --all-targets
+
+demo: build-release ## start a private cluster, plan a sample network, show the result
+	@$(TARGET)/release/netplanner demo
+
+test: build-debug ## run every test
+	cargo test --locked --workspace
+
+check: setup fmt clippy doc deny kubernetes ## format, lints, docs, dependencies, manifests
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+deny: # the table of dependencies, licences, bans and sources; advisories where cargo-deny and its database are there
+	cargo test --locked -p testkit --test dependencies
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
+	else echo "cargo-deny is not installed: its advisories are not checked (cargo install --locked cargo-deny)"; fi
+
+kubernetes: # the manifests render and are valid
+	@TOOLS=$(TOOLS) scripts/check-kubernetes
+
+acceptance: build-debug ## run the tests against the reference networks in $(DATA)
+	@test -d "$(DATA)" || { echo "no reference data at $(DATA): set DATA=<folder>"; exit 1; }
+	NETPLANNER_TEST_DATA="$(abspath $(DATA))" cargo test --locked -p testkit --test acceptance -- --ignored --test-threads=1
+
+bench: build-release ## measure the engine; writes target/bench/engine.json
+	cargo build --release --locked -p bench
+	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/bench --output target/bench/engine.json
