@@ -24,3 +24,7 @@ pub const STAGES_PER_RUN: u32 = 10_000;
 
 /// The deepest nesting of a stored document (Postgres' own limit is far above, serde_json's is 128).
 pub const DOCUMENT_DEPTH: usize = 100;
+
+/// The most unacknowledged results that one heartbeat lists: a heartbeat must stay far below [`MESSAGE_BYTES`], and
+/// older ones are listed as younger ones are acknowledged.
+pub const LISTED_RESULTS: usize = 4096;

@@ -104,7 +104,8 @@ pub enum WorkerFact {
         /// The leases.
         leases: Vec<LeaseId>,
     },
-    /// The worker wants a piece of a document.
+    /// The worker wants the piece of a document that begins at `offset`. One `Fetch` yields one
+    /// [`WorkerCommand::Piece`] or [`WorkerCommand::Unavailable`]; it is repeated when neither comes.
     Fetch {
         /// Which document.
         key: DocumentKey,
@@ -135,9 +136,12 @@ pub struct Hello {
 /// What a worker holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// Leases given to the worker and not ended, started ones first.
+    /// Leases given to the worker and not ended, started ones first. A lease ends for the worker when the outcome of
+    /// its last shard was sent, so whoever misses a lease here has all its outcomes already or will be sent them again.
     pub leases: Vec<HeldLease>,
-    /// Results computed and not yet acknowledged with `Stored`; re-sent after a `Welcome`.
+    /// Results sent on this connection and not yet acknowledged with `Stored`, oldest first, at most
+    /// [`crate::limits::LISTED_RESULTS`] of them; all are re-sent after a `Welcome`. In a `Hello`: results kept
+    /// from before.
     pub unacknowledged: Vec<ResultKey>,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
@@ -191,7 +195,7 @@ pub struct ShardResult {
 /// A result too large to be sent unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// Which; for an advance, the bytes are a bincode-encoded [`Outcome`].
+    /// Which; for an advance, the bytes are an [`Outcome`] written by [`crate::wire::pack`].
     pub key: ResultKey,
     /// Its size in bytes.
     pub bytes: u64,
@@ -251,7 +255,9 @@ pub enum WorkerCommand {
         /// The results.
         results: Vec<ResultKey>,
     },
-    /// Send this announced result, in pieces from `offset` on.
+    /// Send the piece of this result that begins at `offset`, announced or not. One `Send` yields one
+    /// [`WorkerFact::ResultPiece`] of at most [`crate::limits::PIECE_BYTES`]; the receiver sets the pace by asking
+    /// for the next one. A result that the worker does not have (any more) yields nothing.
     Send {
         /// Which.
         result: ResultKey,
@@ -309,8 +315,8 @@ pub enum DocumentKey {
         /// The stage.
         stage: StageIndex,
     },
-    /// Stored partial results of a stage, in ascending order of shards, as many as fit a page: a bincode-encoded
-    /// [`PartialsPage`].
+    /// Stored partial results of a stage, in ascending order of shards, as many as fit a page: a
+    /// [`PartialsPage`] written by [`crate::wire::pack`].
     Partials {
         /// The run.
         run: RunId,

@@ -7,7 +7,7 @@ use ractor::BytesConvertable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::limits::MESSAGE_BYTES;
+use crate::limits::{MESSAGE_BYTES, RESULT_BYTES};
 
 /// The first byte of every frame. Raised with every change of [`crate::protocol`] that an older process cannot read.
 pub const VERSION: u8 = 1;
@@ -95,4 +95,70 @@ pub fn decode<T: DeserializeOwned>(frame: &Frame) -> Result<T, WireError> {
         return Err(WireError::Trailing(body.len() - read));
     }
     Ok(message)
+}
+
+/// The largest packed document: one result of the largest size and what names it.
+const DOCUMENT_BYTES: usize = RESULT_BYTES + (1 << 20);
+
+fn document_config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<{ 2 * DOCUMENT_BYTES }>()
+}
+
+/// Encodes a document that travels in pieces ([`crate::protocol::PartialsPage`], an announced
+/// [`crate::run::Outcome`]): one version byte, then bincode. It may be larger than a message.
+///
+/// # Errors
+/// [`WireError::Unencodable`].
+pub fn pack<T: Serialize>(document: &T) -> Result<Vec<u8>, WireError> {
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(document, &mut bytes, document_config())?;
+    Ok(bytes)
+}
+
+/// Reads a document written by [`pack`].
+///
+/// # Errors
+/// As [`decode`].
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    let (&found, body) = bytes.split_first().ok_or(WireError::Empty)?;
+    if found != VERSION {
+        return Err(WireError::Version { found });
+    }
+    let (document, read) = bincode::serde::decode_from_slice(body, document_config())?;
+    if read != body.len() {
+        return Err(WireError::Trailing(body.len() - read));
+    }
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_its_frame() {
+        let frame = encode(&("lease", 7_u64)).unwrap();
+        assert_eq!(decode::<(String, u64)>(&frame).unwrap(), ("lease".to_owned(), 7));
+    }
+
+    #[test]
+    fn a_message_above_the_limit_is_refused_by_its_sender() {
+        assert!(matches!(encode(&vec![0_u8; MESSAGE_BYTES]), Err(WireError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn foreign_bytes_are_an_error_and_never_a_panic_or_an_allocation() {
+        assert!(matches!(decode::<u64>(&Frame(Vec::new())), Err(WireError::Empty)));
+        assert!(matches!(decode::<u64>(&Frame(vec![VERSION + 1, 0])), Err(WireError::Version { .. })));
+        assert!(matches!(decode::<u64>(&Frame(vec![VERSION, 1, 2])), Err(WireError::Trailing(1))));
+        let hostile = Frame(vec![VERSION, 253, 255, 255, 255, 255, 255, 255, 255, 127]);
+        assert!(matches!(decode::<Vec<u8>>(&hostile), Err(WireError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_document_may_be_larger_than_a_message() {
+        let document = vec![7_u8; 3 * MESSAGE_BYTES];
+        assert_eq!(unpack::<Vec<u8>>(&pack(&document).unwrap()).unwrap(), document);
+        assert!(matches!(unpack::<Vec<u8>>(&[]), Err(WireError::Empty)));
+    }
 }
