@@ -10,4 +10,5 @@ pub mod limits;
 pub mod protocol;
 pub mod run;
 pub mod telemetry;
+pub mod transport;
 pub mod wire;
