@@ -11,6 +11,7 @@ pub mod control;
 pub mod documents;
 pub mod erased;
 pub mod error;
+pub mod jsonb;
 pub mod local;
 pub mod rng;
 pub mod storable;

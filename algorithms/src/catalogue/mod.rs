@@ -1,9 +1,13 @@
 //! Every algorithm, one line each.
 
+pub mod spin;
+
 use crate::erased::ErasedAlgorithm;
 
 /// All algorithms, in the order in which they are listed.
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
-    Vec::new()
+    vec![
+        Box::new(spin::Spin), //
+    ]
 }
