@@ -12,4 +12,5 @@ pub mod request;
 pub mod topology;
 pub mod traffic;
 pub mod validate;
+pub mod verify;
 pub mod violation;

@@ -1,0 +1,1 @@
+//! One mutation of a valid plan for each rule.
