@@ -70,8 +70,12 @@ impl From<tokio_postgres::Error> for StoreError {
             return match std::error::Error::source(&error) {
                 // a conversion is our fault, everything else below this level is the network's
                 Some(source) if source.is::<std::io::Error>() => Self::Unavailable(source.to_string()),
-                _ if error.to_string().starts_with("error communicating") => Self::Unavailable(error.to_string()),
-                _ if error.to_string().starts_with("error connecting") => Self::Unavailable(error.to_string()),
+                _ if error.to_string().starts_with("error communicating") => {
+                    Self::Unavailable(error.to_string())
+                }
+                _ if error.to_string().starts_with("error connecting") => {
+                    Self::Unavailable(error.to_string())
+                }
                 _ => Self::Internal(error.to_string()),
             };
         };

@@ -5,21 +5,33 @@
 
 pub mod algorithms;
 pub mod cluster;
+mod connection;
 pub mod documents;
 pub mod error;
 pub mod events;
 pub mod idempotency;
 pub mod inputs;
 pub mod leadership;
+mod migrations;
 pub mod notifications;
 pub mod page;
+mod partitions;
 pub mod query;
 pub mod runs;
 pub mod shards;
 pub mod stages;
+pub mod submit;
+mod text;
 pub mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio::sync::broadcast;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use notifications::Notice;
 
 pub use error::{Result, StoreError};
 
@@ -48,28 +60,54 @@ impl DatabaseSettings {
     }
 }
 
-/// The database. Clones share one pool.
-#[derive(Clone, Debug)]
-pub struct Store {}
+/// The database. Clones share one pool and one connection that listens for notices.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    config: tokio_postgres::Config,
+    notices: broadcast::Sender<Notice>,
+    /// Ends the listener with the last clone.
+    _listener: Arc<DropGuard>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
 
 impl Store {
     /// Prepares the pool and starts listening for notices. Does not wait for the database.
     ///
     /// # Errors
     /// `Settings` for a URL that is none.
-    #[allow(clippy::unused_async)]
+    #[allow(clippy::unused_async)] // spawns the listener: has to run on a runtime
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
-        let _ = settings;
-        todo!()
+        let config = connection::config(settings)?;
+        let pool = connection::pool(&config, settings)?;
+        let (notices, _) = broadcast::channel(notifications::BACKLOG);
+        let ended = CancellationToken::new();
+        tokio::spawn(notifications::listen(config.clone(), notices.clone(), ended.clone()));
+        Ok(Self { pool, config, notices, _listener: Arc::new(ended.drop_guard()) })
     }
 
-    /// Applies migrations, one process at a time.
+    /// Applies migrations, one process at a time, and makes the partitions of the next weeks.
+    ///
+    /// # Errors
+    /// `Settings` if the database was migrated by a newer or a changed release.
     pub async fn migrate(&self) -> Result<()> {
-        todo!()
+        migrations::apply(&self.config).await?;
+        self.make_partitions().await
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        self.client().await?.simple_query("").await?;
+        Ok(())
+    }
+
+    /// A connection of the pool.
+    async fn client(&self) -> Result<Object> {
+        Ok(self.pool.get().await?)
     }
 }

@@ -1,9 +1,20 @@
 //! Hints from the database that something changed. Only hints: readers also look every second.
+//!
+//! All come on the channel `netplanner`; the payload is the id of a run or the word `cluster`.
+
+use std::time::Duration;
 
 use common::ids::RunId;
+use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::broadcast;
+use tokio_postgres::{AsyncMessage, Config};
+use tokio_util::sync::CancellationToken;
 
-use super::Store;
+use super::error::Result;
+use super::{Store, connection};
+
+/// Notices kept for a slow receiver before it loses some: two seconds of a busy cluster.
+pub(super) const BACKLOG: usize = 4_096;
 
 /// What changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -19,6 +30,76 @@ pub enum Notice {
 impl Store {
     /// Notices from now on. A lagging receiver should treat the gap as [`Notice::Resync`].
     pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        todo!()
+        self.notices.subscribe()
+    }
+}
+
+/// Listens until `ended`, over all outages.
+pub(super) async fn listen(config: Config, notices: broadcast::Sender<Notice>, ended: CancellationToken) {
+    const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+    let config = connection::named(&config, "netplanner listener", &[]);
+    let mut pause = Duration::from_millis(100);
+    let mut quiet = false;
+    loop {
+        let listening = async {
+            match session(&config, &notices).await {
+                Ok(()) => {
+                    tracing::info!("the connection for notices ended; connecting again");
+                    true
+                }
+                Err(error) => {
+                    if !quiet {
+                        tracing::warn!(%error, "no connection for notices; trying on");
+                    }
+                    false
+                }
+            }
+        };
+        tokio::select! {
+            () = ended.cancelled() => return,
+            listened = listening => {
+                quiet = !listened;
+                pause = if listened { Duration::from_millis(100) } else { (pause * 2).min(LONGEST_PAUSE) };
+            }
+        }
+        tokio::select! {
+            () = ended.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// One connection, until it ends; an error if it could not be made.
+async fn session(config: &Config, notices: &broadcast::Sender<Notice>) -> Result<()> {
+    let (client, mut connection) = connection::open(config).await?;
+    let messages = stream::poll_fn(move |context| connection.poll_message(context));
+    tokio::pin!(messages);
+    // the statement's answer comes through the connection that this task drives itself
+    let mut listen = Box::pin(client.batch_execute("LISTEN netplanner"));
+    let mut listening = false;
+    loop {
+        tokio::select! {
+            done = &mut listen, if !listening => {
+                done?;
+                listening = true;
+                // what was notified before is lost
+                let _ = notices.send(Notice::Resync);
+            }
+            message = messages.next() => match message {
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    let notice = match notification.payload() {
+                        "cluster" => Notice::Cluster,
+                        run => run.parse().map_or(Notice::Resync, Notice::Run),
+                    };
+                    let _ = notices.send(notice);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "the connection for notices broke");
+                    return if listening { Ok(()) } else { Err(error.into()) };
+                }
+                None => return Ok(()),
+            }
+        }
     }
 }

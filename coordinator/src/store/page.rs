@@ -43,8 +43,10 @@ impl Page {
     /// The key after which the page begins.
     pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let refused =
-            || StoreError::Refused { code: "bad_cursor", detail: "the cursor is not one of this listing".to_owned() };
+        let refused = || StoreError::Refused {
+            code: "bad_cursor",
+            detail: "the cursor is not one of this listing".to_owned(),
+        };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
         serde_json::from_slice(&bytes).map(Some).map_err(|_| refused())
     }
@@ -84,7 +86,10 @@ mod tests {
     fn a_foreign_cursor_is_refused() {
         for cursor in ["%%%", "bm9wZQ", ""] {
             let page = Page { limit: 1, cursor: Some(cursor.to_owned()) };
-            assert!(matches!(page.after::<i32>(), Err(StoreError::Refused { code: "bad_cursor", .. })), "{cursor:?}");
+            assert!(
+                matches!(page.after::<i32>(), Err(StoreError::Refused { code: "bad_cursor", .. })),
+                "{cursor:?}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Store;
-use super::error::Result;
+use super::error::{Result, StoreError};
 
 /// What a path is evaluated over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,13 +60,105 @@ pub struct QueryValue {
     pub value: Box<RawValue>,
 }
 
+const OVER_REPORT: &str = "SELECT NULL::int4, NULL::int4, v::text
+   FROM runs, jsonb_path_query(report, $2::text::jsonpath) v
+  WHERE id = $1 LIMIT $3";
+
+const OVER_SHARDS: &str = "SELECT r.stage, r.shard, v::text
+   FROM (SELECT stage, shard, partial FROM shard_results
+          WHERE run_id = $1 AND ($4::int4 IS NULL OR stage = $4) ORDER BY stage, shard) r,
+        jsonb_path_query(r.partial, $2::text::jsonpath) v
+  LIMIT $3";
+
 impl Store {
     /// Evaluates `path` read-only.
     ///
     /// # Errors
     /// `Refused` with code `bad_path` and Postgres' message; `Timeout`; `NotFound` for an unknown run.
-    pub async fn query(&self, run: RunId, path: &str, over: QueryOver, limits: QueryLimits) -> Result<QueryAnswer> {
-        let _ = (run, path, over, limits);
-        todo!()
+    pub async fn query(
+        &self,
+        run: RunId,
+        path: &str,
+        over: QueryOver,
+        limits: QueryLimits,
+    ) -> Result<QueryAnswer> {
+        if path.contains('\0') {
+            return Err(StoreError::Refused {
+                code: "bad_path",
+                detail: "the path contains U+0000".to_owned(),
+            });
+        }
+        let mut client = self.client().await?;
+        let transaction = client.build_transaction().read_only(true).start().await?;
+        // a client that goes away must not leave its query running
+        let mut running = Running(Some(transaction.cancel_token()));
+        let time = limits.time.as_millis().max(1);
+        transaction.batch_execute(&format!("SET LOCAL statement_timeout = {time}")).await?;
+        let known = transaction.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
+        if transaction.query_opt(&known, &[&run.0]).await?.is_none() {
+            running.0 = None;
+            return Err(StoreError::NotFound("run"));
+        }
+        let rows = i64::from(limits.rows) + 1;
+        let found = async {
+            // a portal hands out rows in portions: what lies beyond the byte limit is never computed
+            let portal = match over {
+                QueryOver::Report => transaction.bind(OVER_REPORT, &[&run.0, &path, &rows]).await?,
+                QueryOver::Shards { stage } => {
+                    let stage = stage.map(u32::cast_signed);
+                    transaction.bind(OVER_SHARDS, &[&run.0, &path, &rows, &stage]).await?
+                }
+            };
+            let mut values = Vec::new();
+            let mut bytes = 0;
+            loop {
+                let portion = transaction.query_portal(&portal, PORTION).await?;
+                let last = portion.len() < PORTION.unsigned_abs() as usize;
+                for row in portion {
+                    let text: String = row.get(2);
+                    bytes += text.len();
+                    if values.len() == limits.rows as usize || (bytes > limits.bytes && !values.is_empty()) {
+                        return Ok(QueryAnswer { values, truncated: true });
+                    }
+                    values.push(QueryValue {
+                        stage: row.get::<_, Option<i32>>(0).map(i32::cast_unsigned),
+                        shard: row.get::<_, Option<i32>>(1).map(i32::cast_unsigned),
+                        value: RawValue::from_string(text).expect("Postgres writes valid JSON"),
+                    });
+                }
+                if last {
+                    return Ok(QueryAnswer { values, truncated: false });
+                }
+            }
+        }
+        .await;
+        running.0 = None;
+        found.map_err(|error: tokio_postgres::Error| match error.as_db_error() {
+            // a path that cannot be read, or that fails on this document
+            Some(db) if matches!(db.code().code().get(..2), Some("22" | "42" | "54" | "0A")) => {
+                StoreError::Refused { code: "bad_path", detail: db.message().to_owned() }
+            }
+            _ => error.into(),
+        })
+    }
+}
+
+/// Rows asked for at a time.
+const PORTION: i32 = 64;
+
+/// A query that is cancelled on the server when its caller stops waiting.
+struct Running(Option<tokio_postgres::CancelToken>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(token) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                if let Err(error) = token.cancel_query(tokio_postgres::NoTls).await {
+                    tracing::debug!(%error, "an abandoned query could not be cancelled");
+                }
+            });
+        }
     }
 }

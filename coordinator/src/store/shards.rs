@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use common::ids::{RunId, StageIndex};
 use common::protocol::PartialsPage;
 use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Store;
-use super::error::Result;
-use super::page::{Page, Paged};
+use super::error::{Result, StoreError};
+use super::page::{Page, Paged, cursor};
 
 /// What is known of a shard for everyone outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,15 +68,84 @@ pub struct ShardError {
     pub message: String,
 }
 
+/// Shards looked at in one statement, at most.
+const WINDOW: i32 = 5_000;
+/// Statements for one page, at most: what a page does not reach the next one does.
+const WINDOWS: usize = 20;
+
+/// Shards `$3 .. $4` of stage `$2`, with what is stored and what failed.
+const SHARDS: &str = "SELECT n.shard, r.run_id IS NOT NULL AS stored, r.started_at, r.cpu_us, r.wall_us,
+        coalesce(r.worker, f.worker) AS worker, coalesce(f.attempts, 0) AS attempts, f.at, f.kind, f.message
+   FROM generate_series($3::int4, $4::int4 - 1) AS n (shard)
+   LEFT JOIN shard_results r ON r.run_id = $1 AND r.stage = $2 AND r.shard = n.shard
+   LEFT JOIN (SELECT shard, count(*) OVER (PARTITION BY shard) AS attempts, worker, at, kind, message,
+                     row_number() OVER (PARTITION BY shard ORDER BY seq DESC) AS newest
+                FROM shard_failures WHERE run_id = $1 AND stage = $2 AND shard >= $3 AND shard < $4) f
+     ON f.shard = n.shard AND f.newest = 1
+  WHERE ($5::text IS NULL OR $5 = CASE WHEN r.run_id IS NOT NULL THEN 'stored'
+                                       WHEN f.shard IS NOT NULL THEN 'failed' ELSE 'open' END)
+    AND ($6::uuid IS NULL OR $6 = coalesce(r.worker, f.worker))
+  ORDER BY n.shard LIMIT $7";
+
+impl ShardState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Failed => "failed",
+            Self::Stored => "stored",
+        }
+    }
+}
+
 impl Store {
-    /// The shards of a run by stage and index.
+    /// The shards of a run by stage and index. A page looks at 100,000 shards at most and may therefore be short, even
+    /// empty, although another follows.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown run.
     pub async fn shards(&self, run: RunId, filter: &ShardFilter, page: &Page) -> Result<Paged<ShardView>> {
-        let _ = (run, filter, page);
-        todo!()
+        let (mut stage, mut from): (i32, i32) = page.after()?.unwrap_or((0, 0));
+        let client = self.client().await?;
+        let known = client.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
+        client.query_opt(&known, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+        let following = client
+            .prepare_cached(
+                "SELECT stage, shards FROM stages
+                  WHERE run_id = $1 AND stage >= $2 AND ($3::int4 IS NULL OR stage = $3) ORDER BY stage LIMIT 1",
+            )
+            .await?;
+        let select = client.prepare_cached(SHARDS).await?;
+        let limit = page.rows() - 1;
+        let only = filter.stage.map(u32::cast_signed);
+        let mut items = Vec::new();
+        for _ in 0..WINDOWS {
+            let Some(row) = client.query_opt(&following, &[&run.0, &stage, &only]).await? else {
+                return Ok(Paged { items, next_cursor: None });
+            };
+            let (found, shards): (i32, i32) = (row.get(0), row.get(1));
+            if found > stage {
+                (stage, from) = (found, 0);
+            }
+            let to = shards.min(from.saturating_add(WINDOW));
+            let room = limit - i64::try_from(items.len()).unwrap_or(limit);
+            let state = filter.state.map(ShardState::as_str);
+            let rows =
+                client.query(&select, &[&run.0, &stage, &from, &to, &state, &filter.worker, &room]).await?;
+            items.extend(rows.iter().map(|row| view(stage, row)));
+            if items.len() as i64 >= limit {
+                let last = items.last().map_or(from, |shard: &ShardView| shard.shard.cast_signed());
+                return Ok(Paged { items, next_cursor: Some(cursor(&(stage, last + 1))) });
+            }
+            (stage, from) = if to >= shards { (stage + 1, 0) } else { (stage, to) };
+        }
+        Ok(Paged { items, next_cursor: Some(cursor(&(stage, from))) })
     }
 
     /// Stored partial results of a stage in ascending order from shard `from` on, at most about `max_bytes` (at least
     /// one). Ends before the first shard that is not stored.
+    ///
+    /// # Errors
+    /// `NotFound` if the stage is not there, or if shard `from` of it is not stored.
     pub async fn partials_page(
         &self,
         run: RunId,
@@ -83,7 +153,78 @@ impl Store {
         from: u32,
         max_bytes: usize,
     ) -> Result<PartialsPage> {
-        let _ = (run, stage, from, max_bytes);
-        todo!()
+        let mut client = self.client().await?;
+        let transaction = client.build_transaction().read_only(true).start().await?;
+        let count =
+            transaction.prepare_cached("SELECT shards FROM stages WHERE run_id = $1 AND stage = $2").await?;
+        let select = transaction
+            .prepare_cached(
+                "SELECT shard, partial::text FROM shard_results
+                  WHERE run_id = $1 AND stage = $2 AND shard >= $3 ORDER BY shard",
+            )
+            .await?;
+        let index = stage.0.cast_signed();
+        let row =
+            transaction.query_opt(&count, &[&run.0, &index]).await?.ok_or(StoreError::NotFound("stage"))?;
+        let shards = row.get::<_, i32>(0).cast_unsigned();
+        let mut page = PartialsPage { partials: Vec::new(), next: None };
+        if from >= shards {
+            return Ok(page);
+        }
+        let portal = transaction.bind(&select, &[&run.0, &index, &from.cast_signed()]).await?;
+        let mut bytes = 0;
+        let mut expected = from;
+        let mut portion = 16;
+        'pages: while bytes < max_bytes {
+            let rows = transaction.query_portal(&portal, portion).await?;
+            let last = rows.len() < portion.unsigned_abs() as usize;
+            for row in rows {
+                let shard = row.get::<_, i32>(0).cast_unsigned();
+                let json = row.get::<_, &str>(1).as_bytes().to_vec();
+                if shard != expected || (bytes + json.len() > max_bytes && !page.partials.is_empty()) {
+                    break 'pages;
+                }
+                bytes += json.len();
+                expected += 1;
+                page.partials.push((shard, json));
+            }
+            if last {
+                break;
+            }
+            // as many as fit, going by those seen
+            let average = (bytes / page.partials.len().max(1)).max(1);
+            portion =
+                i32::try_from((max_bytes.saturating_sub(bytes) / average).clamp(16, 4_096)).unwrap_or(16);
+        }
+        if page.partials.is_empty() {
+            return Err(StoreError::NotFound("partial result"));
+        }
+        page.next = Some(expected).filter(|next| *next < shards);
+        Ok(page)
+    }
+}
+
+fn view(stage: i32, row: &Row) -> ShardView {
+    let stored: bool = row.get("stored");
+    let failed = u32::try_from(row.get::<_, i64>("attempts")).unwrap_or(u32::MAX);
+    let unsigned = |column: &str| row.get::<_, Option<i64>>(column).map(i64::cast_unsigned);
+    ShardView {
+        stage: stage.cast_unsigned(),
+        shard: row.get::<_, i32>("shard").cast_unsigned(),
+        state: match (stored, failed) {
+            (true, _) => ShardState::Stored,
+            (false, 0) => ShardState::Open,
+            (false, _) => ShardState::Failed,
+        },
+        attempts: failed + u32::from(stored),
+        worker: row.get("worker"),
+        started_at: row.get("started_at"),
+        cpu_us: unsigned("cpu_us"),
+        wall_us: unsigned("wall_us"),
+        error: row.get::<_, Option<DateTime<Utc>>>("at").map(|at| ShardError {
+            at,
+            kind: row.get("kind"),
+            message: row.get("message"),
+        }),
     }
 }

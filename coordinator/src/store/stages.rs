@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Store;
-use super::error::Result;
+use super::documents::hash_of;
+use super::error::{Result, StoreError};
+use super::text::raw_json;
 
 /// A stage of a run, without its state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,13 +37,38 @@ pub struct StageRow {
 impl Store {
     /// The stages of a run, in order; empty for an unknown run.
     pub async fn stages(&self, run: RunId) -> Result<Vec<StageRow>> {
-        let _ = run;
-        todo!()
+        let client = self.client().await?;
+        let select = client
+            .prepare_cached(
+                "SELECT stage, name, shards, done, state_hash, octet_length(state) AS state_bytes, note::text AS note,
+                        opened_at, closed_at
+                   FROM stages WHERE run_id = $1 ORDER BY stage",
+            )
+            .await?;
+        let rows = client.query(&select, &[&run.0]).await?;
+        let stages = rows.iter().map(|row| StageRow {
+            index: row.get::<_, i32>("stage").cast_unsigned(),
+            name: row.get("name"),
+            shards: row.get::<_, i32>("shards").cast_unsigned(),
+            done: row.get::<_, i32>("done").cast_unsigned(),
+            state_hash: hash_of(row.get("state_hash")),
+            state_bytes: u64::from(row.get::<_, i32>("state_bytes").cast_unsigned()),
+            note: raw_json(row, "note"),
+            opened_at: row.get("opened_at"),
+            closed_at: row.get("closed_at"),
+        });
+        Ok(stages.collect())
     }
 
     /// The exact bytes of a stage's state.
+    ///
+    /// # Errors
+    /// `NotFound` until the stage opened, and after the run was deleted.
     pub async fn state(&self, run: RunId, stage: StageIndex) -> Result<Bytes> {
-        let _ = (run, stage);
-        todo!()
+        let client = self.client().await?;
+        let select =
+            client.prepare_cached("SELECT state FROM stages WHERE run_id = $1 AND stage = $2").await?;
+        let row = client.query_opt(&select, &[&run.0, &stage.0.cast_signed()]).await?;
+        row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))).ok_or(StoreError::NotFound("stage"))
     }
 }

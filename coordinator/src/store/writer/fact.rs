@@ -1,14 +1,10 @@
-//! The one FIFO through which all facts of all runs reach the database.
+//! What the writer is told, and what it tells when it is durable.
 
 use common::ids::{RunId, StageIndex};
 use serde_json::Value;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::Store;
-use super::error::StoreError;
-use super::leadership::Leadership;
-use super::runs::RunError;
+use crate::store::runs::RunError;
 
 /// Something that happened and has to be remembered.
 #[derive(Clone, Debug)]
@@ -172,53 +168,31 @@ pub enum StageOutcome {
     RunOver,
 }
 
-/// Counters of the writer, for status and flow control.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct WriterLoad {
-    /// Facts accepted and not committed.
-    pub queued_facts: u64,
-    /// Their bytes.
-    pub queued_bytes: u64,
-    /// Facts committed since the start.
-    pub committed_facts: u64,
-    /// Duration of the last transaction in milliseconds.
-    pub last_commit_ms: f64,
-}
-
-/// The way in. Clones share one queue.
-#[derive(Clone, Debug)]
-pub struct WriterHandle {
-    facts: mpsc::UnboundedSender<Fact>,
-}
-
-impl WriterHandle {
-    /// Queues a fact; never blocks. The queue is bounded by who asks workers for results: look at [`Self::load`].
-    /// After the leadership is lost facts are dropped.
-    pub fn submit(&self, fact: Fact) {
-        let _ = self.facts.send(fact);
+impl Fact {
+    /// The run it belongs to.
+    #[must_use]
+    pub const fn run(&self) -> RunId {
+        match self {
+            Self::Shard(ShardRow { run, .. })
+            | Self::StageOpened { run, .. }
+            | Self::ShardFailed { run, .. }
+            | Self::RunEnded { run, .. }
+            | Self::Event { run, .. }
+            | Self::Waiting { run, .. } => *run,
+        }
     }
 
-    /// What waits.
-    pub fn load(&self) -> WriterLoad {
-        todo!()
-    }
-}
-
-/// A running writer.
-#[derive(Debug)]
-pub struct Writer {
-    /// The way in.
-    pub handle: WriterHandle,
-    /// What became durable.
-    pub written: mpsc::UnboundedReceiver<Written>,
-    /// Ends with `Fenced` when the leadership is lost, with `Ok` when all handles are dropped and the queue is empty.
-    pub task: tokio::task::JoinHandle<Result<(), StoreError>>,
-}
-
-impl Store {
-    /// Starts the writer of a leadership. It cancels [`Leadership::lost`] when it is fenced.
-    pub fn writer(&self, leadership: &Leadership) -> Writer {
-        let _ = leadership;
-        todo!()
+    /// About how many bytes it takes in a transaction.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// Keys, times and the overhead of a row.
+        const ROW: usize = 96;
+        ROW + match self {
+            Self::Shard(row) => row.json.len(),
+            Self::StageOpened { state, note, .. } => state.len() + note.as_ref().map_or(0, Vec::len),
+            Self::RunEnded { end: RunEnd::Succeeded { report }, .. } => report.len(),
+            Self::ShardFailed { message, .. } => message.len(),
+            Self::RunEnded { .. } | Self::Event { .. } | Self::Waiting { .. } => 256,
+        }
     }
 }

@@ -1,0 +1,95 @@
+//! Connections: the pool for short statements, and single ones with a purpose and a name.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
+
+use super::DatabaseSettings;
+use super::error::{Result, StoreError};
+
+/// Names of the leader's own connections begin with this and the epoch (`netplanner leader e7 writer`): a successor
+/// ends those of older epochs by it.
+pub(super) const LEADER_NAME: &str = "netplanner leader e";
+
+/// Reads the URL and sets what holds for every connection.
+pub(super) fn config(settings: &DatabaseSettings) -> Result<Config> {
+    let mut config = Config::from_str(&settings.url)
+        .map_err(|error| StoreError::Settings(format!("the database URL: {error}")))?;
+    if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
+        return Err(StoreError::Settings(
+            "sslmode=require: encrypted database connections are not built in, use a Unix socket or a private network"
+                .to_owned(),
+        ));
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(settings.connect_timeout);
+    }
+    config
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(10));
+    Ok(config)
+}
+
+/// Adds a name and session settings, in milliseconds where they are times.
+pub(super) fn named(base: &Config, name: &str, session: &[(&str, u128)]) -> Config {
+    let mut config = base.clone();
+    let mut options = base.get_options().unwrap_or_default().to_owned();
+    // plans of ours are small: compiling them costs more than running them
+    options.push_str(" -c jit=off -c timezone=UTC");
+    for (setting, value) in session {
+        options.push_str(&format!(" -c {setting}={value}"));
+    }
+    config.options(options.trim_start()).application_name(name);
+    config
+}
+
+/// The pool. Nothing is connected yet.
+pub(super) fn pool(base: &Config, settings: &DatabaseSettings) -> Result<Pool> {
+    let timeout = settings.statement_timeout.as_millis();
+    let config = named(
+        base,
+        "netplanner",
+        &[
+            ("statement_timeout", timeout),
+            ("idle_in_transaction_session_timeout", timeout),
+            ("lock_timeout", timeout / 2),
+        ],
+    );
+    // Verified: a connection that died while idle is noticed before a handler gets it
+    let manager =
+        Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Verified });
+    Pool::builder(manager)
+        .max_size(settings.pool_size.max(2))
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(settings.connect_timeout))
+        .create_timeout(Some(settings.connect_timeout))
+        .recycle_timeout(Some(settings.connect_timeout))
+        .build()
+        .map_err(|error| StoreError::Settings(error.to_string()))
+}
+
+/// A connection outside the pool whose messages the caller reads.
+pub(super) async fn open(
+    config: &Config,
+) -> Result<(Client, Connection<Socket, tokio_postgres::tls::NoTlsStream>)> {
+    config.connect(NoTls).await.map_err(|error| match StoreError::from(error) {
+        StoreError::Internal(detail) => StoreError::Unavailable(detail),
+        other => other,
+    })
+}
+
+/// A connection outside the pool that is driven until its client is dropped.
+pub(super) async fn dedicated(config: &Config) -> Result<Client> {
+    let (client, connection) = open(config).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a database connection ended");
+        }
+    });
+    Ok(client)
+}

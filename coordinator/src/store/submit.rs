@@ -1,0 +1,183 @@
+//! Accepting a run: run, documents and idempotency key in one transaction, durable before the answer.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use common::ids::{ContentHash, RunId};
+use common::run::RunSpec;
+use deadpool_postgres::Transaction;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Store;
+use super::documents::{self, NewDocument};
+use super::error::{Result, StoreError};
+use super::idempotency::{self, Idempotency};
+use super::runs::{RUN, RunInput, RunRow, Until, read};
+use super::text::storable;
+
+/// A run to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Name of the algorithm.
+    pub algorithm: String,
+    /// Its version.
+    pub version: u32,
+    /// Parameters, valid against the schema.
+    pub params: Box<RawValue>,
+    /// The inputs; each document is stored already or stands in `documents`.
+    pub inputs: Vec<RunInput>,
+    /// Documents that came with the request.
+    pub documents: Vec<NewDocument>,
+    /// Root of all randomness.
+    pub seed: u64,
+    /// Free text for people.
+    pub label: Option<String>,
+    /// Higher goes first within one submitter.
+    pub priority: i16,
+    /// When the result is of no more use.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// How far to go.
+    pub until: Until,
+    /// Who submits.
+    pub submitter: String,
+    /// Answer with an equal run that succeeded, if there is one.
+    pub reuse: bool,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The run; for a replay as it was answered the first time.
+    pub run: RunRow,
+    /// Whether the answer is that of an earlier request with the same key.
+    pub replayed: bool,
+    /// Whether the run is an older, equal one that succeeded.
+    pub reused: bool,
+}
+
+impl NewRun {
+    /// What workers compute by.
+    fn spec(&self) -> RunSpec {
+        RunSpec {
+            algorithm: self.algorithm.clone(),
+            version: self.version,
+            params: self.params.clone(),
+            inputs: self.inputs.iter().map(|input| (input.role.clone(), input.hash)).collect(),
+            seed: self.seed,
+        }
+    }
+
+    /// Hash over algorithm, version, parameters, input hashes and seed; spaces and the order of keys do not matter.
+    ///
+    /// # Errors
+    /// `Refused` if the parameters are no JSON that this process can read.
+    pub fn fingerprint(&self) -> Result<ContentHash> {
+        let mut params: Value = serde_json::from_str(self.params.get()).map_err(|error| {
+            StoreError::Refused { code: "bad_document", detail: format!("params: {error}") }
+        })?;
+        params.sort_all_objects();
+        let inputs: BTreeMap<&str, ContentHash> =
+            self.inputs.iter().map(|input| (input.role.as_str(), input.hash)).collect();
+        let parts = (&self.algorithm, self.version, params, inputs, self.seed);
+        Ok(ContentHash::of(&serde_json::to_vec(&parts).expect("plain data")))
+    }
+}
+
+impl Store {
+    /// Accepts a run: run, documents and idempotency key in one transaction, durable when this returns.
+    ///
+    /// # Errors
+    /// `KeyReused` for a known key with another body; `NotFound` if a document of an input is missing; `Refused` for
+    /// parameters that Postgres does not take.
+    pub async fn submit(&self, run: NewRun, idempotency: Option<Idempotency>) -> Result<Submitted> {
+        let fingerprint = run.fingerprint()?;
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        if let Some(key) = &idempotency
+            && let Some(run) = idempotency::claim(&transaction, key).await?
+        {
+            transaction.commit().await?;
+            return Ok(Submitted { run, replayed: true, reused: false });
+        }
+        let equal = if run.reuse { find_equal(&transaction, fingerprint).await? } else { None };
+        let reused = equal.is_some();
+        let answer = match equal {
+            Some(equal) => equal,
+            None => insert(&transaction, &run, fingerprint).await?,
+        };
+        if let Some(key) = &idempotency {
+            idempotency::keep(&transaction, key, &answer).await?;
+        }
+        transaction.commit().await?;
+        Ok(Submitted { run: answer, replayed: false, reused })
+    }
+}
+
+async fn find_equal(transaction: &Transaction<'_>, fingerprint: ContentHash) -> Result<Option<RunRow>> {
+    let select = transaction
+        .prepare_cached(&format!(
+            "{RUN} WHERE r.state = 'succeeded' AND r.fingerprint = $1 ORDER BY r.id DESC LIMIT 1"
+        ))
+        .await?;
+    Ok(transaction.query_opt(&select, &[&fingerprint.0.as_slice()]).await?.as_ref().map(read))
+}
+
+async fn insert(transaction: &Transaction<'_>, run: &NewRun, fingerprint: ContentHash) -> Result<RunRow> {
+    documents::put(transaction, &run.documents).await?;
+    let mut hashes: Vec<&[u8]> = run.inputs.iter().map(|input| input.hash.0.as_slice()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    if !hashes.is_empty() {
+        let count =
+            transaction.prepare_cached("SELECT count(*) FROM documents WHERE hash = ANY ($1)").await?;
+        let found: i64 = transaction.query_one(&count, &[&hashes]).await?.get(0);
+        if usize::try_from(found) != Ok(hashes.len()) {
+            return Err(StoreError::NotFound("document"));
+        }
+    }
+    let id = RunId(Uuid::now_v7());
+    let spec = serde_json::to_vec(&run.spec()).expect("a spec is plain data");
+    let inputs = serde_json::to_string(&run.inputs).expect("inputs are plain data");
+    let until = match run.until {
+        Until::Done => "done",
+        Until::Planned => "planned",
+    };
+    let label = run.label.as_deref().map(storable);
+    let statement = transaction
+        .prepare_cached(
+            "WITH run AS (
+                 INSERT INTO runs (id, algorithm, version, params, spec, inputs, seed, fingerprint, label, priority,
+                                   deadline_at, until, submitter, last_event)
+                 VALUES ($1, $2, $3, $4::text::jsonb, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13, 1)
+                 RETURNING id),
+             event AS (
+                 INSERT INTO run_events (run_id, seq, kind, body)
+                 SELECT id, 1, 'state', '{\"state\": \"queued\"}' FROM run)
+             SELECT pg_notify('netplanner', id::text) FROM run",
+        )
+        .await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &id.0,
+                &run.algorithm,
+                &run.version.cast_signed(),
+                &run.params.get(),
+                &spec,
+                &inputs,
+                &run.seed.cast_signed(),
+                &fingerprint.0.as_slice(),
+                &label.as_deref(),
+                &run.priority,
+                &run.deadline_at,
+                &until,
+                &&*storable(&run.submitter),
+            ],
+        )
+        .await?;
+    let select = transaction.prepare_cached(&format!("{RUN} WHERE r.id = $1")).await?;
+    Ok(read(&transaction.query_one(&select, &[&id.0]).await?))
+}
