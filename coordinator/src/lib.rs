@@ -1,5 +1,6 @@
 //! NetPlanner's coordinator: decides, and never computes a shard.
 
+pub mod http;
 pub mod link;
 pub mod status;
 pub mod store;

@@ -1,0 +1,306 @@
+//! The only map from what can go wrong to an HTTP status and a code. Every error answer is a problem (RFC 9457).
+
+use http::StatusCode;
+use optics::finding::Finding;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::store::StoreError;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $code:literal, $title:literal;)*) => {
+        /// What went wrong, for programs: stable, and each with a heading of its own in `docs/errors.md`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the manual.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The status it is answered with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// Its name in answers.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// One line for people, the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No route has this path.
+    NotFound = NOT_FOUND, "not_found", "There is nothing at this address";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method";
+    /// None of the accepted media types can be produced.
+    NotAcceptable = NOT_ACCEPTABLE, "not_acceptable", "None of the accepted media types is available";
+    /// The body did not arrive in time.
+    RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request took too long to arrive";
+    /// The body broke off.
+    BrokenBody = BAD_REQUEST, "broken_body", "The request's body broke off";
+    /// The body is above the route's limit.
+    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The request's body is too large";
+    /// The body's media type is not understood here.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body's media type is not understood here";
+    /// The body is not JSON that can be stored.
+    MalformedJson = BAD_REQUEST, "malformed_json", "The body is not acceptable JSON";
+    /// A header has a value that means nothing.
+    InvalidHeader = BAD_REQUEST, "invalid_header", "A header's value is not valid";
+    /// A parameter of the query string is unknown or out of range.
+    InvalidQuery = BAD_REQUEST, "invalid_query", "A query parameter is not valid";
+    /// The body is JSON of another shape.
+    InvalidBody = UNPROCESSABLE_ENTITY, "invalid_body", "The body does not have the documented form";
+    /// A topology or traffic matrix breaks rules of its kind.
+    InvalidDocument = UNPROCESSABLE_ENTITY, "invalid_document", "The document is not valid";
+    /// An imported file has errors; nothing was stored.
+    ImportRefused = UNPROCESSABLE_ENTITY, "import_refused", "The file was refused; nothing was stored";
+    /// Parameters do not fit the algorithm's schema.
+    InvalidParams = UNPROCESSABLE_ENTITY, "invalid_params", "The parameters do not fit the algorithm's schema";
+    /// Inputs of a run do not fit its algorithm or do not exist.
+    InvalidInputs = UNPROCESSABLE_ENTITY, "invalid_inputs", "The run's inputs cannot be used";
+    /// A run names an algorithm that no worker offers.
+    UnknownAlgorithm = UNPROCESSABLE_ENTITY, "unknown_algorithm", "No worker offers this algorithm";
+    /// No worker ever announced its algorithms.
+    NoAlgorithms = SERVICE_UNAVAILABLE, "no_algorithms", "No worker has announced its algorithms yet";
+    /// An idempotency key came back with another request.
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
+    /// A change without `If-Match`.
+    PreconditionRequired = PRECONDITION_REQUIRED, "precondition_required", "Say which state the change is meant for";
+    /// A change of a state that is no longer the current one.
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "The resource has changed meanwhile";
+    /// No such topology.
+    TopologyNotFound = NOT_FOUND, "topology_not_found", "There is no such topology";
+    /// No such traffic matrix.
+    TrafficMatrixNotFound = NOT_FOUND, "traffic_matrix_not_found", "There is no such traffic matrix";
+    /// No such version of an input.
+    VersionNotFound = NOT_FOUND, "version_not_found", "There is no such version";
+    /// No such algorithm in the catalogue.
+    AlgorithmNotFound = NOT_FOUND, "algorithm_not_found", "There is no such algorithm";
+    /// No such run.
+    RunNotFound = NOT_FOUND, "run_not_found", "There is no such run";
+    /// No such worker is connected.
+    WorkerNotFound = NOT_FOUND, "worker_not_found", "There is no such worker";
+    /// The run has not ended, and what was asked for needs its end.
+    RunNotEnded = CONFLICT, "run_not_ended", "The run has not ended";
+    /// The run has ended, and what was asked for cannot be done any more.
+    RunEnded = CONFLICT, "run_ended", "The run has ended";
+    /// The run ended without a report.
+    NoReport = CONFLICT, "no_report", "The run has no report";
+    /// The run's inputs are no longer what they were.
+    Conflict = CONFLICT, "conflict", "The request does not fit the current state";
+    /// The report contains no plan, which the asked format shows.
+    NotAPlan = NOT_ACCEPTABLE, "not_a_plan", "This report cannot be shown in this format";
+    /// An SQL/JSON path that Postgres does not accept.
+    InvalidPath = UNPROCESSABLE_ENTITY, "invalid_path", "The path is not a valid SQL/JSON path";
+    /// A query that took too long or found too much.
+    QueryTooExpensive = UNPROCESSABLE_ENTITY, "query_too_expensive", "The query needs more time than allowed";
+    /// The database does not answer.
+    DatabaseUnavailable = SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer";
+    /// Nobody leads the cluster at the moment.
+    NoLeader = SERVICE_UNAVAILABLE, "no_leader", "No coordinator leads the cluster at the moment";
+    /// This process is about to end.
+    ShuttingDown = SERVICE_UNAVAILABLE, "shutting_down", "This coordinator is shutting down";
+    /// A fault of ours.
+    Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong inside";
+}
+
+/// One finding in a request: where, and what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer into the body, or the name of a query parameter or header in angle brackets.
+    pub pointer: String,
+    /// What is wrong.
+    pub detail: String,
+    /// The kind of finding, where one request can have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The sheet of a spreadsheet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// The row (or the line of a text), from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u32>,
+    /// The column: its heading in a spreadsheet, its number in a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The cell of a spreadsheet (`D7`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<String>,
+    /// The number of the error in the Excel templates' own list of errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_code: Option<u8>,
+}
+
+impl FieldError {
+    /// A finding at a JSON pointer.
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into(), ..Self::default() }
+    }
+}
+
+impl From<&Finding> for FieldError {
+    fn from(finding: &Finding) -> Self {
+        let Finding { code, severity: _, pointer, detail, sheet, row, column, cell, template_code } =
+            finding.clone();
+        Self { pointer, detail, code: Some(code), sheet, row, column, cell, template_code }
+    }
+}
+
+/// The body of every error answer (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Where this kind of problem is explained.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// One line for people, the same for every problem of this code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// The code for programs.
+    pub code: String,
+    /// The request, as in the logs.
+    pub request_id: String,
+    /// What is wrong where, if it can be said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// The most findings in one answer; a file with more is beyond reading anyway.
+pub const FINDINGS: usize = 1000;
+
+/// An error on its way to the client.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct ApiError {
+    /// What kind.
+    pub code: Code,
+    /// What happened this time.
+    pub detail: String,
+    /// Where.
+    pub errors: Vec<FieldError>,
+    /// When to try again, in seconds.
+    pub retry_after_s: Option<u32>,
+    /// `Allow` of a 405.
+    pub allow: Option<String>,
+}
+
+impl ApiError {
+    /// An error without findings.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let retry_after_s = (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s, allow: None }
+    }
+
+    /// The same with a finding.
+    #[must_use]
+    pub fn with(mut self, error: FieldError) -> Self {
+        self.errors.push(error);
+        self
+    }
+
+    /// An error made of findings.
+    pub fn of(code: Code, detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(code, detail) }
+    }
+
+    /// What the client reads.
+    #[must_use]
+    pub fn problem(&self, request_id: &str) -> Problem {
+        let left_out = self.errors.len().saturating_sub(FINDINGS);
+        let detail = if left_out == 0 {
+            self.detail.clone()
+        } else {
+            format!("{} ({left_out} further findings are not listed)", self.detail)
+        };
+        Problem {
+            kind: format!("/docs/errors#{}", self.code.as_str()),
+            title: self.code.title().to_owned(),
+            status: self.code.status().as_u16(),
+            detail,
+            code: self.code.as_str().to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.iter().take(FINDINGS).cloned().collect(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StoreError::Unavailable(_) | StoreError::Timeout => Self::new(Code::DatabaseUnavailable, detail),
+            StoreError::NotFound(what) => Self::new(missing(what), detail),
+            StoreError::Conflict { code: "run_ended", .. } => Self::new(Code::RunEnded, detail),
+            StoreError::Conflict { code: "run_not_ended", .. } => Self::new(Code::RunNotEnded, detail),
+            StoreError::Conflict { .. } => Self::new(Code::Conflict, detail),
+            StoreError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
+            StoreError::Stale { .. } => Self::new(Code::PreconditionFailed, detail),
+            StoreError::Refused { code: "bad_cursor", .. } => {
+                let finding = FieldError::at("<query cursor>", detail.as_str());
+                Self::new(Code::InvalidQuery, detail).with(finding)
+            }
+            StoreError::Refused { code: "bad_path", .. } => {
+                let finding = FieldError::at("<query path>", detail.as_str());
+                Self::new(Code::InvalidPath, detail).with(finding)
+            }
+            StoreError::Refused { .. } => Self::new(Code::InvalidBody, detail),
+            StoreError::Fenced | StoreError::Settings(_) | StoreError::Internal(_) => {
+                tracing::error!(%detail, "the store met a fault of ours");
+                Self::new(Code::Internal, "the database answered in a way that was not expected")
+            }
+        }
+    }
+}
+
+/// The code for what the store does not find.
+fn missing(what: &str) -> Code {
+    match what {
+        "run" => Code::RunNotFound,
+        "topology" => Code::TopologyNotFound,
+        "traffic matrix" => Code::TrafficMatrixNotFound,
+        "version" => Code::VersionNotFound,
+        _ => Code::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANUAL: &str = include_str!("../../../docs/errors.md");
+
+    #[test]
+    fn the_manual_and_the_codes_are_the_same_list() {
+        let headings: Vec<&str> = MANUAL.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(headings, codes, "docs/errors.md has one `## code` per variant, in the order of the enum");
+    }
+
+    #[test]
+    fn the_manual_says_each_status() {
+        for code in Code::ALL {
+            let section = MANUAL.split("\n## ").find(|part| part.starts_with(code.as_str())).unwrap();
+            let status = format!("**{}**", code.status().as_u16());
+            assert!(section.contains(&status), "{}: the section does not say {status}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn what_may_pass_says_when_to_come_back() {
+        assert_eq!(ApiError::new(Code::NoLeader, "x").retry_after_s, Some(2));
+        assert_eq!(ApiError::new(Code::RunNotFound, "x").retry_after_s, None);
+    }
+}
