@@ -5,7 +5,9 @@
 
 pub mod finding;
 pub mod grid;
+pub mod import;
 pub mod network;
+pub mod paths;
 pub mod plan;
 pub mod report;
 pub mod request;
