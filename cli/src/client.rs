@@ -151,7 +151,8 @@ impl Client {
         let response = self.send(request.header(ACCEPT, "application/json"), timeout).await?;
         let what = response.url().path().to_owned();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Unexpected { what, reason: error.to_string() })
+        serde_json::from_slice(&body)
+            .map_err(|error| ClientError::Unexpected { what, reason: error.to_string() })
     }
 
     /// GET of JSON.
@@ -163,7 +164,8 @@ impl Client {
     pub async fn get_as(&self, path: &str, accept: &str) -> Result<(Bytes, String), ClientError> {
         let response =
             self.send(self.request(Method::GET, path).header(ACCEPT, accept), ANSWER_TIMEOUT).await?;
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind =
+            response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.to_owned();
         Ok((response.bytes().await.map_err(|error| self.unreachable(&error))?, kind))
     }
@@ -264,8 +266,9 @@ impl Client {
 
     /// The events of a run as they happen, after the stored event `after`.
     pub async fn events(&self, id: &str, after: Option<i64>) -> Result<EventStream, ClientError> {
-        let mut request =
-            self.request(Method::GET, &format!("/api/v1/runs/{id}/events")).header(ACCEPT, "text/event-stream");
+        let mut request = self
+            .request(Method::GET, &format!("/api/v1/runs/{id}/events"))
+            .header(ACCEPT, "text/event-stream");
         if let Some(after) = after {
             request = request.header("last-event-id", after.to_string());
         }

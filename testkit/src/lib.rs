@@ -1,1 +1,6 @@
-//! Placeholder until its first file lands.
+//! For tests only: throw-away databases, a cluster of real processes, builders for networks and demands.
+//!
+//! Everything waits for conditions with a bound, never for a time, and shows the logs of its processes when a test
+//! fails.
+
+pub mod postgres;
