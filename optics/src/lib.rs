@@ -13,6 +13,7 @@ pub mod report;
 pub mod request;
 pub mod topology;
 pub mod traffic;
+pub mod traffic_gen;
 pub mod validate;
 pub mod verify;
 pub mod violation;
