@@ -1,7 +1,7 @@
 //! A private Postgres: the machine's binaries, a folder of ours, a Unix socket, no set-up.
 //!
-//! Postgres refuses to run as root, so root's children become an unprivileged user. The server is a child of the
-//! thread that starts it and shuts down when that thread ends, also by `kill -9`: start it from one that lives on.
+//! Postgres refuses to run as root, so root's children become an unprivileged user. The server shuts down when this
+//! process ends, also by `kill -9`: the kernel tells it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -20,6 +20,9 @@ const NAME: &str = "netplanner";
 /// How long a start may take: recovery after a crash on a slow machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long an orphaned server is waited for.
+const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long a fast shutdown may take.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
@@ -37,6 +40,14 @@ pub enum PostgresError {
         "there is no database: set DATABASE_URL, or install PostgreSQL (`make setup` does), or name the folder of its binaries in NETPLANNER_PG_BIN"
     )]
     NotInstalled,
+    /// The data were written by a version that is not there.
+    #[error("{} was written by PostgreSQL {version}, which is not installed; move it away to begin anew", home.display())]
+    OtherVersion {
+        /// The data folder.
+        home: PathBuf,
+        /// Major version that wrote it.
+        version: String,
+    },
     /// This user is root and there is nobody to become.
     #[error("Postgres does not run as root, and there is no user {}", USERS.join(" or "))]
     NoUser,
@@ -84,8 +95,14 @@ pub struct RunningPostgres {
 impl Postgres {
     /// A server that keeps everything under `home` (created if absent).
     pub fn at(home: &Path) -> Result<Self, PostgresError> {
-        let binaries = find_binaries().ok_or(PostgresError::NotInstalled)?;
         let home = prepare(home)?;
+        let version = fs::read_to_string(home.join("data/PG_VERSION")).ok();
+        let binaries = find_binaries(version.as_deref().map(str::trim)).ok_or_else(|| match version {
+            Some(version) => {
+                PostgresError::OtherVersion { home: home.clone(), version: version.trim().to_owned() }
+            }
+            None => PostgresError::NotInstalled,
+        })?;
         // The owner of what we create is who we are.
         let root = fs::metadata(&home).map_err(io_error("looking at the data folder"))?.uid() == 0;
         let user = if root { Some(unprivileged().ok_or(PostgresError::NoUser)?) } else { None };
@@ -108,6 +125,7 @@ impl Postgres {
         if !data.join("PG_VERSION").exists() {
             self.create(&data)?;
         }
+        wait_for_predecessor(&data)?;
         let log_path = self.home.join("postgres.log");
         let log = File::create(&log_path).map_err(io_error("creating the server's log"))?;
         let said = || tail(&log_path);
@@ -118,12 +136,8 @@ impl Postgres {
             command.arg("-c").arg(setting);
         }
         let errors = log.try_clone().map_err(io_error("opening the server's log"))?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(io_error("starting setpriv (package util-linux)"))?;
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let mut child = spawn_for_life(command).map_err(io_error("starting setpriv (package util-linux)"))?;
         let begin = clock::now();
         loop {
             if is_ready(&data, child.id()) {
@@ -138,14 +152,20 @@ impl Postgres {
         }
     }
 
-    /// `initdb`, and the one database.
+    /// `initdb`, and the one database. Half of it, left by a kill, is thrown away by the next attempt.
     fn create(&self, data: &Path) -> Result<(), PostgresError> {
+        let whole = data;
+        let data = &data.with_extension("new");
+        if data.exists() {
+            fs::remove_dir_all(data).map_err(io_error("removing a half-made data folder"))?;
+        }
         let mut initdb = self.command("initdb");
         initdb.arg("-D").arg(data).args(["-A", "trust", "-U", NAME, "-E", "UTF8", "--locale=C.UTF-8"]);
         finish("initdb", initdb, "")?;
         let mut single = self.command("postgres");
         single.arg("--single").arg("-D").arg(data).arg("postgres");
-        finish("postgres --single", single, &format!("CREATE DATABASE {NAME};\n"))
+        finish("postgres --single", single, &format!("CREATE DATABASE {NAME};\n"))?;
+        fs::rename(data, whole).map_err(io_error("naming the data folder"))
     }
 
     /// A program of Postgres, as the user it must run as, dying with us.
@@ -209,9 +229,47 @@ impl Drop for RunningPostgres {
     }
 }
 
-/// The folder of the newest server binaries: the setting, the path, where distributions put them.
-pub fn find_binaries() -> Option<PathBuf> {
-    let is_server = |folder: &PathBuf| folder.join("postgres").is_file() && folder.join("initdb").is_file();
+/// Spawns from a thread that lives as long as the process, because the kernel's word of our end is tied to the thread.
+fn spawn_for_life(mut command: Command) -> io::Result<Child> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("postgres".to_owned()).spawn(move || {
+        let child = command.spawn();
+        let lives = child.is_ok();
+        let _ = sender.send(child);
+        while lives {
+            std::thread::park();
+        }
+    })?;
+    receiver.recv().map_err(|_| io::Error::other("the thread that starts postgres died"))?
+}
+
+/// An orphan of a killed process is shutting down: a few seconds are granted. A pid file whose number belongs to
+/// another program by now (a container that was started again) is removed.
+fn wait_for_predecessor(data: &Path) -> Result<(), PostgresError> {
+    let file = data.join("postmaster.pid");
+    let begin = clock::now();
+    while let Ok(text) = fs::read_to_string(&file) {
+        let pid = text.lines().next().unwrap_or_default();
+        let program = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if !program.trim().starts_with("postgres") {
+            return fs::remove_file(&file).map_err(io_error("removing a stale postmaster.pid"));
+        }
+        if clock::now().since(begin) > PREDECESSOR_TIMEOUT {
+            break; // it means to stay: postgres itself says so best
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// The folder of the newest server binaries, of a major version if one is named: the setting, the path, where
+/// distributions put them.
+pub fn find_binaries(major: Option<&str>) -> Option<PathBuf> {
+    let is_server = |folder: &PathBuf| {
+        folder.join("postgres").is_file()
+            && folder.join("initdb").is_file()
+            && major.is_none_or(|major| version_of(folder).is_some_and(|found| found == major))
+    };
     let named = std::env::var_os("NETPLANNER_PG_BIN").map(PathBuf::from);
     let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let mut installed: Vec<(u32, PathBuf)> = ["/usr/lib/postgresql", "/usr"]
@@ -228,6 +286,14 @@ pub fn find_binaries() -> Option<PathBuf> {
     installed.sort_by(|a, b| b.0.cmp(&a.0));
     let installed = installed.into_iter().map(|(_, folder)| folder);
     named.into_iter().chain(on_path.into_iter().flatten()).chain(installed).find(is_server)
+}
+
+/// Major version of the binaries in a folder.
+fn version_of(folder: &Path) -> Option<String> {
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    Some(number.split('.').next().unwrap_or(number).to_owned())
 }
 
 /// The data folder, made absolute; below a folder that others cannot enter, root's server lives in `/var/tmp` instead.

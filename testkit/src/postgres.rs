@@ -19,11 +19,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server. The calling thread must outlive it.
+    /// Starts a server.
     ///
     /// It does not wait for the disk: what tests kill is our processes, never the machine.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("np-").tempdir_in("/tmp")?;
+        sweep();
+        let prefix = format!("np-{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/tmp")?;
         // the server's user has to get through
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let home = folder.path().join("pg");
@@ -59,31 +61,38 @@ impl Server {
 }
 
 /// A fresh, empty database on a server that all tests of this process share; yields its URL.
-pub async fn database() -> Result<String> {
-    static SERVER: OnceLock<Result<String, String>> = OnceLock::new();
+///
+/// # Panics
+/// If there is no Postgres on this machine.
+pub fn database() -> String {
+    static SERVER: OnceLock<Server> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let server = SERVER.get_or_init(|| start_on_own_thread().map_err(|error| format!("{error:#}")));
-    let url = server.as_ref().map_err(|error| anyhow::anyhow!("no database for tests: {error}"))?;
+    let server = SERVER.get_or_init(|| Server::start().expect("a private Postgres starts"));
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    create(url, &name).await?;
-    let (base, _) = url.rsplit_once('/').context("a URL with a database")?;
-    Ok(format!("{base}/{name}"))
+    // Tests call this from inside their runtimes, which must not block: so it runs in one of its own.
+    let created = std::thread::scope(|scope| {
+        let create = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(server.database(&name))
+        };
+        scope.spawn(create).join()
+    });
+    created.expect("no panic").expect("a database is created")
 }
 
-/// The server ends with the thread that started it, and a test's thread ends with the test: so it gets one of its own,
-/// which ends with the process.
-fn start_on_own_thread() -> Result<String> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::Builder::new().name("postgres".into()).spawn(move || {
-        let server = Server::start();
-        let url = server.as_ref().map(|server| server.running.as_ref().map(RunningPostgres::url));
-        let _ = sender.send(url.map_err(|error| format!("{error:#}")));
-        while server.is_ok() {
-            std::thread::park();
+/// Removes what killed test processes left: their servers are gone, their folders stay.
+fn sweep() {
+    let folders = std::fs::read_dir("/tmp").into_iter().flatten().flatten();
+    for folder in folders {
+        let name = folder.file_name();
+        let pid =
+            name.to_str().and_then(|name| name.strip_prefix("np-")).and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| {
+            pid.parse::<u32>().is_ok() && !std::path::Path::new("/proc").join(pid).exists()
+        }) {
+            let _ = std::fs::remove_dir_all(folder.path());
         }
-    })?;
-    let url = receiver.recv()?.map_err(anyhow::Error::msg)?;
-    url.context("the server runs")
+    }
 }
 
 async fn create(url: &str, name: &str) -> Result<()> {
@@ -108,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn databases_are_separate_and_survive_a_restart_of_their_server() {
-        let (first, second) = (database().await.unwrap(), database().await.unwrap());
+        let (first, second) = (database(), database());
         assert_ne!(
             ask(&first, "SELECT current_database()::text").await.unwrap(),
             ask(&second, "SELECT current_database()::text").await.unwrap()
