@@ -3,4 +3,7 @@
 //! Everything waits for conditions with a bound, never for a time, and shows the logs of its processes when a test
 //! fails.
 
+pub mod binaries;
+pub mod cluster;
 pub mod postgres;
+pub mod process;

@@ -1,0 +1,104 @@
+//! One process of a cluster under test: its log, and what can be done to it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use cli::process::{self, Signal, dying_with_us};
+
+/// How many lines of its log a failing test shows.
+const SHOWN_LINES: usize = 60;
+
+/// A running, or ended, process.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program`; its output goes into a log in `folder`. It is killed when the calling thread ends.
+    pub fn start(
+        name: &str,
+        program: &Path,
+        folder: &Path,
+        adjust: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<Self> {
+        let path = folder.join(format!("{name}.log"));
+        let log = File::options().create(true).append(true).open(&path)?;
+        let mut command = dying_with_us(program, "KILL");
+        adjust(&mut command).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log: path })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        process::signal(&self.child, signal).with_context(|| format!("signalling {}", self.name))
+    }
+
+    /// `kill -9`, and waits for its end.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM; fails if it needs longer than `grace`.
+    pub fn terminate(&mut self, grace: Duration) -> Result<ExitStatus> {
+        if !process::stop(&mut self.child, Signal::TERM, grace)? {
+            bail!("{} did not end within {grace:?} after SIGTERM", self.name);
+        }
+        Ok(self.child.wait()?)
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// User and system CPU time so far, of all its threads.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        cpu_time(self.pid())
+    }
+
+    /// Prints the end of its log, for a test that fails.
+    pub fn show_log(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!("--- {} ({} lines)", self.name, lines.len());
+        for line in &lines[lines.len().saturating_sub(SHOWN_LINES)..] {
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// User and system CPU time of a process, of all its threads, from `/proc`.
+pub fn cpu_time(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // the name, in parentheses, may contain blanks
+    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+}
