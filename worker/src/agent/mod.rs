@@ -1,0 +1,10 @@
+//! The agent: what a worker holds, what it does with it, and what it says of it.
+//!
+//! [`core`], [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
+
+pub mod actor;
+pub mod core;
+pub mod event;
+pub mod library;
+pub mod outbox;
+pub mod talk;

@@ -1,0 +1,109 @@
+//! The worker's settings: flags, each with an environment variable, a unit, a default and a reason. The one file of
+//! the worker that reads the environment.
+
+use clap::Parser;
+
+/// Computes shards for a NetPlanner coordinator.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "worker", version = BUILD)]
+pub struct Config {
+    /// Where the coordinator listens for workers: `host:port`, several separated by commas. All are tried in turn, and
+    /// so are all addresses of a name.
+    #[arg(long, env = "NETPLANNER_COORDINATOR", value_delimiter = ',', default_value = "127.0.0.1:5021")]
+    pub coordinator: Vec<String>,
+
+    /// Tasks at a time. Default: one per core, since a task keeps a core busy.
+    #[arg(long, env = "NETPLANNER_LANES", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub lanes: Option<u16>,
+
+    /// Threads of the pool in which parallel algorithms compute inside one shard. Default: one per core.
+    #[arg(long, env = "NETPLANNER_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Free text that tells this worker from others, `key=value`, repeatable.
+    #[arg(long = "label", env = "NETPLANNER_LABELS", value_delimiter = ',', value_parser = label)]
+    pub labels: Vec<(String, String)>,
+
+    /// Memory for inputs and opened runs, in MiB, by a rough estimate. What running tasks use is kept in any case.
+    #[arg(long, env = "NETPLANNER_CACHE_MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(64..))]
+    pub cache_mib: u32,
+
+    /// Memory for results that the coordinator has not stored yet, in MiB; lanes wait when it is used up. The default
+    /// bridges a database that is away for some seconds.
+    #[arg(long, env = "NETPLANNER_UNSTORED_MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub unstored_mib: u32,
+
+    /// Time from SIGTERM to the end of the process at the latest, in seconds. What does not end by then is handed
+    /// back. Below the 30 s after which Kubernetes kills.
+    #[arg(long, env = "NETPLANNER_DRAIN_GRACE_S", default_value_t = 25)]
+    pub drain_grace_s: u32,
+
+    /// The secret that the coordinator must know too. Between machines it only guards against mistakes.
+    #[arg(long, env = "NETPLANNER_COOKIE", default_value = "netplanner", hide_env_values = true)]
+    pub cookie: String,
+
+    /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `info,worker=debug`.
+    #[arg(long, env = "NETPLANNER_LOG", default_value = "info")]
+    pub log: String,
+
+    /// How log lines look: `text` or `json`.
+    #[arg(long, env = "NETPLANNER_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub log_format: String,
+}
+
+/// The build of this worker: version and, where known, commit.
+pub const BUILD: &str = env!("NETPLANNER_BUILD");
+
+impl Config {
+    /// Lanes, by default one per core.
+    pub fn lanes(&self) -> u16 {
+        self.lanes.unwrap_or_else(cores)
+    }
+
+    /// Threads of the rayon pool, by default one per core.
+    pub fn threads(&self) -> u16 {
+        self.threads.unwrap_or_else(cores)
+    }
+
+    /// The name of this machine, for people.
+    pub fn host() -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+}
+
+/// Cores that this process may use; a container's quota counts.
+fn cores() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u16::try_from(cores).unwrap_or(u16::MAX).min(1024)
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("a label is key=value, not {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_well_formed_and_have_defaults() {
+        let config = Config::try_parse_from(["worker"]).unwrap();
+        assert_eq!(config.coordinator, ["127.0.0.1:5021"]);
+        assert!(config.lanes() >= 1);
+        assert!(!Config::host().is_empty());
+    }
+
+    #[test]
+    fn lists_and_labels_are_read() {
+        let arguments = ["worker", "--coordinator", "a:1,b:2", "--label", "zone=north", "--lanes", "3"];
+        let config = Config::try_parse_from(arguments).unwrap();
+        assert_eq!(config.coordinator, ["a:1", "b:2"]);
+        assert_eq!(config.labels, [("zone".to_owned(), "north".to_owned())]);
+        assert_eq!(config.lanes(), 3);
+        assert!(Config::try_parse_from(["worker", "--label", "north"]).is_err());
+        assert!(Config::try_parse_from(["worker", "--lanes", "0"]).is_err());
+    }
+}
