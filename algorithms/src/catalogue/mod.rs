@@ -1,5 +1,6 @@
 //! Every algorithm, one line each.
 
+pub mod rwa;
 pub mod spin;
 
 use crate::erased::ErasedAlgorithm;

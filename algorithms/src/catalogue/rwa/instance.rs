@@ -1,0 +1,450 @@
+//! The integer model of a planning task: links, fibres, add/drop banks and requests as indices.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use optics::network::Network;
+use optics::plan::BlockedReason;
+use optics::request::LightpathRequest;
+use optics::topology::{AddDropKind, Contention};
+use optics::traffic::{Disjointness, Protection, ProtectionSource};
+
+use super::disjoint::{Ends, RouteFinder};
+use super::task::{RouteRules, TaskError};
+
+/// No limit on a count.
+pub const UNLIMITED: u32 = u32::MAX;
+/// A distance in hops that cannot be travelled.
+pub const UNREACHABLE: u16 = u16::MAX;
+
+/// How many routes a request takes, and what they must not share. All are on one wavelength.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pairing {
+    /// One route.
+    Single,
+    /// Two routes without a common link.
+    Links,
+    /// Two routes without a common link or a common node between the ends.
+    Nodes,
+}
+
+impl Pairing {
+    /// How many routes.
+    pub fn routes(self) -> usize {
+        if self == Self::Single { 1 } else { 2 }
+    }
+}
+
+/// A request in indices.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// One end.
+    pub a: usize,
+    /// The other end.
+    pub b: usize,
+    /// Its routes.
+    pub pairing: Pairing,
+    /// Which of [`Instance::rules`] its routes obey.
+    pub rule: usize,
+    /// What it is worth to serve it, in hundredths of the median of priority × Gb/s; at least 1.
+    pub worth: u32,
+    /// Least hops of its routes together.
+    pub hops: u32,
+}
+
+/// A neighbour over a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Arc {
+    /// The node there.
+    pub node: usize,
+    /// The link.
+    pub link: usize,
+}
+
+/// A link and the run of its fibres.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// One end.
+    pub a: usize,
+    /// The other end.
+    pub b: usize,
+    /// First fibre.
+    pub first: usize,
+    /// Number of fibres.
+    pub fibres: usize,
+    /// Length in metres.
+    pub length_m: u64,
+}
+
+/// An add/drop bank.
+#[derive(Clone, Debug)]
+pub struct Bank {
+    /// The node.
+    pub node: usize,
+    /// Position among the node's banks.
+    pub place: usize,
+    /// The links it serves; none for all of the node.
+    pub serves: Option<Vec<usize>>,
+    /// How many ports it has.
+    pub ports: u32,
+    /// Which of [`Instance::slot_groups`] its slots count in.
+    pub group: usize,
+}
+
+impl Bank {
+    /// Whether a signal from `link` can be dropped here.
+    pub fn serves(&self, link: usize) -> bool {
+        self.serves.as_ref().is_none_or(|links| links.contains(&link))
+    }
+}
+
+/// What a class of requests must not touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Links, by index.
+    pub links: Vec<bool>,
+    /// Nodes, by index.
+    pub nodes: Vec<bool>,
+}
+
+/// A planning task in indices.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Number of nodes.
+    pub nodes: usize,
+    /// Whether routes may pass through a node.
+    pub transit: Vec<bool>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// Link of each fibre.
+    pub fibre_link: Vec<usize>,
+    /// Neighbours of each node.
+    pub adjacency: Vec<Vec<Arc>>,
+    /// Channels of the grid.
+    pub channels: usize,
+    /// For each fibre the channels that are closed, as bits.
+    pub closed: Vec<Vec<u64>>,
+    /// Whether every channel is as good as every other: none is closed anywhere.
+    pub uniform: bool,
+    /// Banks, those of a node in a row.
+    pub banks: Vec<Bank>,
+    /// Banks of each node, as a range of [`Instance::banks`].
+    pub banks_of: Vec<std::ops::Range<usize>>,
+    /// Whether a node has a bank that never refuses.
+    pub open: Vec<bool>,
+    /// How often a slot may be added and dropped in each slot group.
+    pub slot_groups: Vec<u32>,
+    /// Requests that have a route; the others are in [`Instance::unroutable`].
+    pub requests: Vec<Request>,
+    /// For each of [`Instance::requests`] its position in the task.
+    pub origin: Vec<usize>,
+    /// Requests without a route, whatever else is lit.
+    pub unroutable: Vec<(usize, BlockedReason)>,
+    /// What classes of requests must not touch; 0 is no rule at all.
+    pub rules: Vec<Rule>,
+    /// Hops to each node where transit allows, from nodes that end requests; empty for others.
+    pub distance: Vec<Vec<u16>>,
+}
+
+impl Instance {
+    /// Builds the model.
+    ///
+    /// # Errors
+    /// [`TaskError`] names the request and field that this planner cannot serve.
+    pub fn build(
+        network: &Network,
+        requests: &[LightpathRequest],
+        rules: &BTreeMap<String, RouteRules>,
+        allow_unprotected: bool,
+    ) -> Result<Self, TaskError> {
+        let mut instance = Self::of_network(network)?;
+        let mut ids = BTreeMap::new();
+        for (position, request) in requests.iter().enumerate() {
+            if ids.insert(request.id.as_str(), position).is_some() {
+                return Err(TaskError::at(position, "id", format!("`{}` is there already", request.id)));
+            }
+            instance.add(network, position, request, rules.get(&request.demand), allow_unprotected)?;
+        }
+        instance.scale_worth();
+        Ok(instance)
+    }
+
+    fn of_network(network: &Network) -> Result<Self, TaskError> {
+        if network.grid.fixed_spacing_ghz.is_none() {
+            return Err(TaskError::FlexibleGrid);
+        }
+        let nodes = network.nodes.len();
+        let links: Vec<Link> = network
+            .links
+            .iter()
+            .map(|link| Link {
+                a: link.a,
+                b: link.b,
+                first: link.first_fibre,
+                fibres: link.fibre_count,
+                length_m: metres(link.length_km),
+            })
+            .collect();
+        let adjacency: Vec<Vec<Arc>> = network
+            .adjacency
+            .iter()
+            .map(|next| next.iter().map(|next| Arc { node: next.node, link: next.link }).collect())
+            .collect();
+        let closed: Vec<Vec<u64>> =
+            network.fibres.iter().map(|fibre| fibre.unavailable.words().to_vec()).collect();
+        let transit: Vec<bool> = network.nodes.iter().map(|site| site.transit).collect();
+        let mut instance = Self {
+            nodes,
+            distance: vec![Vec::new(); nodes],
+            transit,
+            links,
+            fibre_link: network.fibres.iter().map(|fibre| fibre.link).collect(),
+            adjacency,
+            channels: network.channels(),
+            uniform: closed.iter().flatten().all(|&word| word == 0),
+            closed,
+            banks: Vec::new(),
+            banks_of: Vec::new(),
+            open: Vec::new(),
+            slot_groups: Vec::new(),
+            requests: Vec::new(),
+            origin: Vec::new(),
+            unroutable: Vec::new(),
+            rules: vec![Rule { links: vec![false; network.links.len()], nodes: vec![false; nodes] }],
+        };
+        for node in 0..nodes {
+            instance.add_banks(network, node);
+        }
+        Ok(instance)
+    }
+
+    fn add_banks(&mut self, network: &Network, node: usize) {
+        let site = &network.nodes[node];
+        let first = self.banks.len();
+        let mut shared_group = None;
+        for (place, bank) in site.banks.iter().enumerate() {
+            let ports = bank.ports.unwrap_or(UNLIMITED);
+            let group = if bank.kind == AddDropKind::Cdc {
+                self.slot_groups.push(bank.max_same_slot.unwrap_or(UNLIMITED).min(ports));
+                self.slot_groups.len() - 1
+            } else if let (Contention::PerNode, Some(group)) = (site.contention, shared_group) {
+                group
+            } else {
+                self.slot_groups.push(1);
+                shared_group = Some(self.slot_groups.len() - 1);
+                self.slot_groups.len() - 1
+            };
+            let all = network.adjacency[node].iter().all(|next| bank.degrees.contains(&next.link));
+            let serves = (!all).then(|| bank.degrees.clone());
+            self.banks.push(Bank { node, place, serves, ports, group });
+        }
+        let own = first..self.banks.len();
+        self.open.push(self.banks[own.clone()].iter().any(|bank| {
+            bank.serves.is_none() && bank.ports == UNLIMITED && self.slot_groups[bank.group] == UNLIMITED
+        }));
+        self.banks_of.push(own);
+    }
+
+    fn add(
+        &mut self,
+        network: &Network,
+        position: usize,
+        request: &LightpathRequest,
+        rules: Option<&RouteRules>,
+        allow_unprotected: bool,
+    ) -> Result<(), TaskError> {
+        let end = |field: &'static str, id: &str| {
+            let node = network
+                .node(id)
+                .ok_or_else(|| TaskError::at(position, field, format!("`{id}` is no node of the topology")))?;
+            if self.banks_of[node].is_empty() {
+                return Err(TaskError::at(position, field, format!("nothing can be added at `{id}`, an amplifier site")));
+            }
+            Ok(node)
+        };
+        let (a, b) = (end("a", &request.a)?, end("b", &request.b)?);
+        if a == b {
+            return Err(TaskError::at(position, "b", format!("both ends are `{}`", request.a)));
+        }
+        let pairing = pairing_of(&request.protection)
+            .map_err(|detail| TaskError::at(position, "protection", detail.to_owned()))?;
+        let rule = match rules {
+            None => 0,
+            Some(rules) => self.rule_of(network, position, rules)?,
+        };
+        let worth = worth_of(request);
+        for node in [a, b] {
+            if self.distance[node].is_empty() {
+                self.distance[node] = self.hop_distances(node);
+            }
+        }
+        match self.least_hops(a, b, pairing, rule) {
+            Some(hops) => {
+                self.requests.push(Request { a, b, pairing, rule, worth, hops });
+                self.origin.push(position);
+            }
+            None => {
+                let single = self.least_hops(a, b, Pairing::Single, rule);
+                if let (Some(hops), true) = (single, allow_unprotected) {
+                    self.requests.push(Request { a, b, pairing: Pairing::Single, rule, worth, hops });
+                    self.origin.push(position);
+                } else {
+                    let reason = self.why_unroutable(network, a, b, pairing, rule);
+                    self.unroutable.push((position, reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rule_of(&mut self, network: &Network, position: usize, rules: &RouteRules) -> Result<usize, TaskError> {
+        if !rules.include.is_empty() {
+            let detail = "routes over given nodes are not planned by this version";
+            return Err(TaskError::at(position, "include", detail.to_owned()));
+        }
+        if rules.max_latency_us.is_some() {
+            let detail = "a limit of latency is not planned for by this version";
+            return Err(TaskError::at(position, "max_latency_us", detail.to_owned()));
+        }
+        let mut rule = self.rules[0].clone();
+        for id in &rules.exclude_nodes {
+            let node = network.node(id).ok_or_else(|| {
+                TaskError::at(position, "exclude_nodes", format!("`{id}` is no node of the topology"))
+            })?;
+            rule.nodes[node] = true;
+        }
+        for id in &rules.exclude_links {
+            let link = network.link(id).ok_or_else(|| {
+                TaskError::at(position, "exclude_links", format!("`{id}` is no link of the topology"))
+            })?;
+            rule.links[link] = true;
+        }
+        Ok(self.rules.iter().position(|own| *own == rule).unwrap_or_else(|| {
+            self.rules.push(rule);
+            self.rules.len() - 1
+        }))
+    }
+
+    /// Whether a route under `rule` may use `arc` on its way to `target`.
+    #[inline]
+    pub fn allows(&self, rule: usize, arc: Arc, target: usize) -> bool {
+        (self.transit[arc.node] || arc.node == target)
+            && (rule == 0 || {
+                let rule = &self.rules[rule];
+                !rule.links[arc.link] && (!rule.nodes[arc.node] || arc.node == target)
+            })
+    }
+
+    /// Least hops of the routes together, on the empty network.
+    fn least_hops(&self, a: usize, b: usize, pairing: Pairing, rule: usize) -> Option<u32> {
+        if pairing == Pairing::Single && rule == 0 {
+            let hops = self.distance[a][b];
+            return (hops != UNREACHABLE).then_some(u32::from(hops));
+        }
+        let mut finder = RouteFinder::new(self.nodes);
+        let ends = Ends { a, b, rule };
+        match pairing {
+            Pairing::Single => finder.single(self, ends, u32::MAX, |_, _| Some(1)),
+            _ => finder.pair(self, ends, pairing == Pairing::Nodes, u32::MAX, |_, _| Some(1)),
+        }
+    }
+
+    fn why_unroutable(&self, network: &Network, a: usize, b: usize, pairing: Pairing, rule: usize) -> BlockedReason {
+        if rule != 0 && self.least_hops(a, b, pairing, 0).is_some() {
+            return BlockedReason::Constraint { constraint: "exclude_nodes, exclude_links".to_owned() };
+        }
+        let reached = self.component(a, b, &|_| true, None);
+        if !reached[b] {
+            let component = (0..self.nodes).filter(|&v| reached[v]).map(|v| network.nodes[v].id.clone()).collect();
+            return BlockedReason::NoPath { component };
+        }
+        let separates = |link: Option<usize>, node: Option<usize>| {
+            !self.component(a, b, &|own| Some(own) != link, node)[b]
+        };
+        let bridges = (0..self.links.len()).filter(|&link| separates(Some(link), None));
+        let cut_nodes = (0..self.nodes).filter(|&v| v != a && v != b && separates(None, Some(v)));
+        BlockedReason::NoDisjointPair {
+            bridges: bridges.map(|link| network.links[link].id.clone()).collect(),
+            articulation_nodes: if pairing == Pairing::Nodes {
+                cut_nodes.map(|v| network.nodes[v].id.clone()).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// The nodes that a route from `a` to `b` can reach over links for which `usable` holds, without `avoid`.
+    pub fn component(&self, a: usize, b: usize, usable: &dyn Fn(usize) -> bool, avoid: Option<usize>) -> Vec<bool> {
+        let mut reached = vec![false; self.nodes];
+        reached[a] = true;
+        let mut queue = VecDeque::from([a]);
+        while let Some(node) = queue.pop_front() {
+            if node != a && (node == b || !self.transit[node]) {
+                continue;
+            }
+            for arc in &self.adjacency[node] {
+                if !reached[arc.node] && Some(arc.node) != avoid && usable(arc.link) {
+                    reached[arc.node] = true;
+                    queue.push_back(arc.node);
+                }
+            }
+        }
+        reached
+    }
+
+    fn hop_distances(&self, from: usize) -> Vec<u16> {
+        let mut distance = vec![UNREACHABLE; self.nodes];
+        distance[from] = 0;
+        let mut queue = VecDeque::from([from]);
+        while let Some(node) = queue.pop_front() {
+            if node != from && !self.transit[node] {
+                continue;
+            }
+            for arc in &self.adjacency[node] {
+                if distance[arc.node] == UNREACHABLE {
+                    distance[arc.node] = distance[node].saturating_add(1);
+                    queue.push_back(arc.node);
+                }
+            }
+        }
+        distance
+    }
+
+    /// Brings the worth of requests to hundredths of their median.
+    fn scale_worth(&mut self) {
+        let mut all: Vec<u32> = self.requests.iter().map(|request| request.worth).collect();
+        all.sort_unstable();
+        let Some(&median) = all.get(all.len() / 2) else { return };
+        for request in &mut self.requests {
+            let scaled = u64::from(request.worth) * 100 / u64::from(median.max(1));
+            request.worth = u32::try_from(scaled.clamp(1, 10_000)).expect("clamped");
+        }
+    }
+}
+
+/// Priority × Gb/s in tenths, so that a request without rate still counts.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped before
+fn worth_of(request: &LightpathRequest) -> u32 {
+    (f64::from(request.priority.max(1)) * request.rate_gbps.max(0.1) * 10.0).clamp(1.0, 4e9) as u32
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // validated: not negative, below 1e6 km
+fn metres(length_km: f64) -> u64 {
+    (length_km * 1000.0).round() as u64
+}
+
+fn pairing_of(protection: &Protection) -> Result<Pairing, &'static str> {
+    match protection {
+        Protection::None => Ok(Pairing::Single),
+        Protection::OnePlusOne { source: ProtectionSource::OwnTransponder, .. } => {
+            Err("1+1 with a transponder for each path is not planned by this version; use `splitter`")
+        }
+        Protection::OnePlusOne { differential_delay_us: Some(_), .. } => {
+            Err("a limit of differential delay is not planned for by this version")
+        }
+        Protection::OnePlusOne { disjoint: Disjointness::Link, .. } => Ok(Pairing::Links),
+        Protection::OnePlusOne { disjoint: Disjointness::Node, .. } => Ok(Pairing::Nodes),
+        Protection::OnePlusOne { disjoint: Disjointness::Srlg, .. } => {
+            Err("routes without common shared risk are not planned by this version; use `node` or `link`")
+        }
+    }
+}
