@@ -25,6 +25,7 @@ pub struct Router {
     reached: Vec<u64>,
     current: Vec<u64>,
     next: Vec<u64>,
+    goal: Vec<u64>,
     active: Vec<usize>,
     upcoming: Vec<usize>,
     finder: RouteFinder,
@@ -54,6 +55,7 @@ impl Router {
             reached: vec![0; words * instance.nodes],
             current: vec![0; words * instance.nodes],
             next: vec![0; words * instance.nodes],
+            goal: vec![0; words],
             active: Vec::new(),
             upcoming: Vec::new(),
             finder: RouteFinder::new(instance.nodes),
@@ -77,26 +79,62 @@ impl Router {
         if request.pairing != Pairing::Single {
             return self.free_pair(layers, request, prices, preference);
         }
-        let layer = self.free_layer(layers, request, prices, preference)?;
-        let instance = layers.instance;
-        let ends = Ends { a: request.a, b: request.b, rule: request.rule };
-        let cost = self.finder.single(instance, ends, u32::MAX, |arc, from| {
-            let usable = layers.is_free(arc.link, layer)
-                && (from != request.a || layers.can_end(request.a, arc.link, layer, prices))
-                && (arc.node != request.b || layers.can_end(request.b, arc.link, layer, prices));
-            usable.then_some(HOP)
-        })?;
-        Some(Place { layer, routes: vec![self.finder.routes[0].clone()], cost })
+        if !self.free_layers(layers, request, prices) {
+            return None;
+        }
+        let layer = pick(&self.goal, layers.count(), preference)?;
+        self.free_in(layers, request, layer, u32::MAX, prices, |_| HOP)
     }
 
-    /// Breadth-first search in all layers at once: a layer with a free route of fewest hops.
-    fn free_layer(
+    /// The free place of fewest hops, and among those of least length.
+    pub fn shortest_free_place(&mut self, layers: &Layers<'_>, request: &Request, prices: &Prices) -> Option<Place> {
+        if request.pairing == Pairing::Single && !self.free_layers(layers, request, prices) {
+            return None;
+        }
+        // Twelve bits of hops above twenty of length in units of 100 m.
+        let links = &layers.instance.links;
+        let long = |arc: Arc| (1 << 20) + u32::try_from(links[arc.link].length_m / 100).unwrap_or(1 << 20).min(1 << 20);
+        let mut best: Option<Place> = None;
+        for layer in 0..layers.count() {
+            if request.pairing == Pairing::Single && self.goal[layer / 64] >> (layer % 64) & 1 == 0 {
+                continue;
+            }
+            let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
+            if let Some(place) = self.free_in(layers, request, layer, limit, prices, long) {
+                best = Some(place);
+            }
+        }
+        best
+    }
+
+    /// The cheapest free place in `layer` that costs less than `limit`.
+    fn free_in(
         &mut self,
         layers: &Layers<'_>,
         request: &Request,
+        layer: usize,
+        limit: u32,
         prices: &Prices,
-        preference: Preference,
-    ) -> Option<usize> {
+        price: impl Fn(Arc) -> u32,
+    ) -> Option<Place> {
+        let usable = |arc: Arc, from: usize| {
+            let usable = layers.is_free(arc.link, layer)
+                && (from != request.a || layers.can_end(request.a, arc.link, layer, prices))
+                && (arc.node != request.b || layers.can_end(request.b, arc.link, layer, prices));
+            usable.then(|| price(arc))
+        };
+        if request.pairing != Pairing::Single {
+            let place = self.pair_in(layers, request, layer, limit, usable)?;
+            return (self.end_cost(layers, request, &place, prices) == Some(0)).then_some(place);
+        }
+        let ends = Ends { a: request.a, b: request.b, rule: request.rule };
+        let cost = self.finder.single(layers.instance, ends, limit, usable)?;
+        Some(Place { layer, routes: vec![self.finder.routes[0].clone()], cost })
+    }
+
+    /// Breadth-first search in all layers at once: whether there is a free route, and into `goal` the layers with one
+    /// of fewest hops.
+    fn free_layers(&mut self, layers: &Layers<'_>, request: &Request, prices: &Prices) -> bool {
         let (instance, words) = (layers.instance, self.words);
         let &Request { a, b, rule, .. } = request;
         let count = layers.count();
@@ -108,8 +146,8 @@ impl Router {
             *bits = mask(count, word);
         }
         self.reached[start.clone()].copy_from_slice(&self.current[start]);
-        let mut found = None;
-        while !self.active.is_empty() && found.is_none() {
+        let mut found = false;
+        while !self.active.is_empty() && !found {
             for position in 0..self.active.len() {
                 let node = self.active[position];
                 for &arc in &instance.adjacency[node] {
@@ -136,7 +174,8 @@ impl Router {
                 }
             }
             if self.upcoming.contains(&b) {
-                found = pick(&self.next[b * words..(b + 1) * words], count, preference);
+                found = true;
+                self.goal.copy_from_slice(&self.next[b * words..(b + 1) * words]);
             }
             for &node in &self.active {
                 self.current[node * words..(node + 1) * words].fill(0);
@@ -172,11 +211,7 @@ impl Router {
         for turn in 0..count {
             let layer = (offset + turn) % count;
             let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
-            let only_free = |arc: Arc| layers.is_free(arc.link, layer).then_some(HOP);
-            if let Some(place) = self.pair_in(layers, request, layer, limit, only_free)
-                && place.cost < limit
-                && self.is_free_place(layers, request, &place, prices)
-            {
+            if let Some(place) = self.free_in(layers, request, layer, limit, prices, |_| HOP) {
                 let least = place.cost == request.hops * HOP;
                 best = Some(place);
                 if least {
@@ -185,10 +220,6 @@ impl Router {
             }
         }
         best
-    }
-
-    fn is_free_place(&self, layers: &Layers<'_>, request: &Request, place: &Place, prices: &Prices) -> bool {
-        self.end_cost(layers, request, place, prices) == Some(0)
     }
 
     fn end_cost(&self, layers: &Layers<'_>, request: &Request, place: &Place, prices: &Prices) -> Option<u32> {
@@ -211,11 +242,11 @@ impl Router {
         request: &Request,
         layer: usize,
         limit: u32,
-        mut price: impl FnMut(Arc) -> Option<u32>,
+        price: impl FnMut(Arc, usize) -> Option<u32>,
     ) -> Option<Place> {
         let ends = Ends { a: request.a, b: request.b, rule: request.rule };
         let node_disjoint = request.pairing == Pairing::Nodes;
-        let cost = self.finder.pair(layers.instance, ends, node_disjoint, limit, |arc, _| price(arc))?;
+        let cost = self.finder.pair(layers.instance, ends, node_disjoint, limit, price)?;
         Some(Place { layer, routes: self.finder.routes.to_vec(), cost })
     }
 
@@ -253,22 +284,33 @@ impl Router {
         limit: u32,
         prices: &Prices,
     ) -> Option<Place> {
-        let both_ends = |node: usize| {
-            let instance = layers.instance;
-            if instance.open[node] {
-                return Some(0);
-            }
-            let banks = instance.banks_of[node].clone();
-            if banks.clone().all(|bank| instance.banks[bank].serves.is_none()) {
-                return banks.filter_map(|bank| layers.bank_price(bank, layer, prices)).min();
-            }
-            Some(0) // depends on the links; counted when the pair is known
+        // Where every bank serves every link, an end costs the same whatever the routes; else it depends on the links.
+        let instance = layers.instance;
+        let whole = |node: usize| {
+            instance.banks_of[node].clone().all(|bank| instance.banks[bank].serves.is_none())
         };
-        let ends = both_ends(request.a)?.saturating_add(both_ends(request.b)?);
+        let mut ends = 0;
+        for node in [request.a, request.b] {
+            if !instance.open[node] && whole(node) {
+                let banks = instance.banks_of[node].clone();
+                ends += banks.filter_map(|bank| layers.bank_price(bank, layer, prices)).min()?;
+            }
+        }
         if ends >= limit {
             return None;
         }
-        let price = |arc: Arc| layers.cheapest_fibre(arc.link, layer, prices).map(|(_, _, price)| price + HOP);
+        let partial = |node: usize| !instance.open[node] && !whole(node);
+        let (partial_a, partial_b) = (partial(request.a), partial(request.b));
+        let price = |arc: Arc, from: usize| {
+            let mut price = layers.cheapest_fibre(arc.link, layer, prices)?.2 + HOP;
+            if partial_a && from == request.a {
+                price += layers.choose_banks(from, &[arc.link], layer, prices)?.1;
+            }
+            if partial_b && arc.node == request.b {
+                price += layers.choose_banks(arc.node, &[arc.link], layer, prices)?.1;
+            }
+            Some(price)
+        };
         let mut place = self.pair_in(layers, request, layer, limit - ends, price)?;
         // Prices of links count a holder once for each of its links; what it really costs counts it once.
         let mut holders: Vec<u32> = place
