@@ -9,6 +9,7 @@ use crate::erased::ErasedAlgorithm;
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
     vec![
-        Box::new(spin::Spin), //
+        Box::new(rwa::Rwa), //
+        Box::new(spin::Spin),
     ]
 }

@@ -16,10 +16,8 @@ pub struct Published {
 }
 
 fn folder() -> PathBuf {
-    std::env::var_os("NETPLANNER_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    )
+    std::env::var_os("NETPLANNER_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from)
 }
 
 fn text(path: &str) -> String {
@@ -70,7 +68,8 @@ fn label(value: &Value) -> String {
 
 fn xlron(file: &str) -> Published {
     let graph = json(&format!("xlron/{file}.json"));
-    let nodes: Vec<String> = graph["nodes"].as_array().expect("nodes").iter().map(|n| label(&n["id"])).collect();
+    let nodes: Vec<String> =
+        graph["nodes"].as_array().expect("nodes").iter().map(|n| label(&n["id"])).collect();
     let edges = graph["links"].as_array().expect("links");
     let km = |edge: &Value| edge["distance"].as_f64().or_else(|| edge["weight"].as_f64()).unwrap_or(1.0);
     let links: Vec<_> =
@@ -80,7 +79,8 @@ fn xlron(file: &str) -> Published {
 
 fn flexnetsim(file: &str) -> Published {
     let graph = json(&format!("flexnetsim/{file}.json"));
-    let nodes: Vec<String> = graph["nodes"].as_array().expect("nodes").iter().map(|n| label(&n["id"])).collect();
+    let nodes: Vec<String> =
+        graph["nodes"].as_array().expect("nodes").iter().map(|n| label(&n["id"])).collect();
     let links: Vec<_> = graph["links"]
         .as_array()
         .expect("links")
@@ -93,7 +93,8 @@ fn flexnetsim(file: &str) -> Published {
 fn net2plan(file: &str) -> Published {
     let text = text(&format!("net2plan/networkTopologies/{file}.n2p"));
     let document = roxmltree::Document::parse(&text).expect("XML");
-    let attribute = |node: roxmltree::Node<'_, '_>, name: &str| node.attribute(name).expect("an attribute").to_owned();
+    let attribute =
+        |node: roxmltree::Node<'_, '_>, name: &str| node.attribute(name).expect("an attribute").to_owned();
     let root = document.root_element();
     let children = |tag: &'static str| root.descendants().filter(move |node| node.has_tag_name(tag));
     let nodes: Vec<String> = children("node").map(|node| attribute(node, "id")).collect();

@@ -238,7 +238,9 @@ impl RouteFinder {
                 route.push(link);
             }
         }
-        if (costs[1], self.routes[1].len(), &self.routes[1]) < (costs[0], self.routes[0].len(), &self.routes[0]) {
+        if (costs[1], self.routes[1].len(), &self.routes[1])
+            < (costs[0], self.routes[0].len(), &self.routes[0])
+        {
             self.routes.swap(0, 1);
         }
     }

@@ -253,11 +253,15 @@ impl Instance {
         allow_unprotected: bool,
     ) -> Result<(), TaskError> {
         let end = |field: &'static str, id: &str| {
-            let node = network
-                .node(id)
-                .ok_or_else(|| TaskError::at(position, field, format!("`{id}` is no node of the topology")))?;
+            let node = network.node(id).ok_or_else(|| {
+                TaskError::at(position, field, format!("`{id}` is no node of the topology"))
+            })?;
             if self.banks_of[node].is_empty() {
-                return Err(TaskError::at(position, field, format!("nothing can be added at `{id}`, an amplifier site")));
+                return Err(TaskError::at(
+                    position,
+                    field,
+                    format!("nothing can be added at `{id}`, an amplifier site"),
+                ));
             }
             Ok(node)
         };
@@ -296,7 +300,12 @@ impl Instance {
         Ok(())
     }
 
-    fn rule_of(&mut self, network: &Network, position: usize, rules: &RouteRules) -> Result<usize, TaskError> {
+    fn rule_of(
+        &mut self,
+        network: &Network,
+        position: usize,
+        rules: &RouteRules,
+    ) -> Result<usize, TaskError> {
         if !rules.include.is_empty() {
             let detail = "routes over given nodes are not planned by this version";
             return Err(TaskError::at(position, "include", detail.to_owned()));
@@ -348,13 +357,21 @@ impl Instance {
         }
     }
 
-    fn why_unroutable(&self, network: &Network, a: usize, b: usize, pairing: Pairing, rule: usize) -> BlockedReason {
+    fn why_unroutable(
+        &self,
+        network: &Network,
+        a: usize,
+        b: usize,
+        pairing: Pairing,
+        rule: usize,
+    ) -> BlockedReason {
         if rule != 0 && self.least_hops(a, b, pairing, 0).is_some() {
             return BlockedReason::Constraint { constraint: "exclude_nodes, exclude_links".to_owned() };
         }
         let reached = self.component(a, b, &|_| true, None);
         if !reached[b] {
-            let component = (0..self.nodes).filter(|&v| reached[v]).map(|v| network.nodes[v].id.clone()).collect();
+            let component =
+                (0..self.nodes).filter(|&v| reached[v]).map(|v| network.nodes[v].id.clone()).collect();
             return BlockedReason::NoPath { component };
         }
         let separates = |link: Option<usize>, node: Option<usize>| {
@@ -373,7 +390,13 @@ impl Instance {
     }
 
     /// The nodes that a route from `a` to `b` can reach over links for which `usable` holds, without `avoid`.
-    pub fn component(&self, a: usize, b: usize, usable: &dyn Fn(usize) -> bool, avoid: Option<usize>) -> Vec<bool> {
+    pub fn component(
+        &self,
+        a: usize,
+        b: usize,
+        usable: &dyn Fn(usize) -> bool,
+        avoid: Option<usize>,
+    ) -> Vec<bool> {
         let mut reached = vec![false; self.nodes];
         reached[a] = true;
         let mut queue = VecDeque::from([a]);

@@ -390,4 +390,12 @@ impl<'a> Layers<'a> {
         let here = |placement: &Option<Placement>| placement.as_ref().is_some_and(|own| own.layer == layer);
         (0..).zip(&self.placed).filter(|(_, placement)| here(placement)).map(|(request, _)| request).collect()
     }
+
+    /// The requests that end on `bank`, ascending.
+    pub fn residents_of_bank(&self, bank: usize) -> Vec<u32> {
+        let here = |placement: &Option<Placement>| {
+            placement.as_ref().is_some_and(|own| own.banks.iter().flatten().any(|&at| at as usize == bank))
+        };
+        (0..).zip(&self.placed).filter(|(_, placement)| here(placement)).map(|(request, _)| request).collect()
+    }
 }

@@ -37,9 +37,12 @@ pub fn polish(
             let own = &instance.requests[request as usize];
             let Some(before) = layers.eject(request) else { continue };
             let cost = |links: &mut dyn Iterator<Item = usize>| {
-                links.fold((0_u64, 0_u64), |(hops, metres), link| (hops + 1, metres + instance.links[link].length_m))
+                links.fold((0_u64, 0_u64), |(hops, metres), link| {
+                    (hops + 1, metres + instance.links[link].length_m)
+                })
             };
-            let old = cost(&mut before.routes.iter().flatten().map(|&fibre| instance.fibre_link[fibre as usize]));
+            let old =
+                cost(&mut before.routes.iter().flatten().map(|&fibre| instance.fibre_link[fibre as usize]));
             let better = router
                 .shortest_free_place(&layers, own, &prices)
                 .filter(|place| cost(&mut place.routes.iter().flatten().copied()) < old);

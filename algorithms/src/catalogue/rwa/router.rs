@@ -87,13 +87,20 @@ impl Router {
     }
 
     /// The free place of fewest hops, and among those of least length.
-    pub fn shortest_free_place(&mut self, layers: &Layers<'_>, request: &Request, prices: &Prices) -> Option<Place> {
+    pub fn shortest_free_place(
+        &mut self,
+        layers: &Layers<'_>,
+        request: &Request,
+        prices: &Prices,
+    ) -> Option<Place> {
         if request.pairing == Pairing::Single && !self.free_layers(layers, request, prices) {
             return None;
         }
         // Twelve bits of hops above twenty of length in units of 100 m.
         let links = &layers.instance.links;
-        let long = |arc: Arc| (1 << 20) + u32::try_from(links[arc.link].length_m / 100).unwrap_or(1 << 20).min(1 << 20);
+        let long = |arc: Arc| {
+            (1 << 20) + u32::try_from(links[arc.link].length_m / 100).unwrap_or(1 << 20).min(1 << 20)
+        };
         let mut best: Option<Place> = None;
         for layer in 0..layers.count() {
             if request.pairing == Pairing::Single && self.goal[layer / 64] >> (layer % 64) & 1 == 0 {
@@ -222,7 +229,13 @@ impl Router {
         best
     }
 
-    fn end_cost(&self, layers: &Layers<'_>, request: &Request, place: &Place, prices: &Prices) -> Option<u32> {
+    fn end_cost(
+        &self,
+        layers: &Layers<'_>,
+        request: &Request,
+        place: &Place,
+        prices: &Prices,
+    ) -> Option<u32> {
         let mut total = 0;
         for (node, first) in [(request.a, true), (request.b, false)] {
             if layers.instance.open[node] {
@@ -286,9 +299,8 @@ impl Router {
     ) -> Option<Place> {
         // Where every bank serves every link, an end costs the same whatever the routes; else it depends on the links.
         let instance = layers.instance;
-        let whole = |node: usize| {
-            instance.banks_of[node].clone().all(|bank| instance.banks[bank].serves.is_none())
-        };
+        let whole =
+            |node: usize| instance.banks_of[node].clone().all(|bank| instance.banks[bank].serves.is_none());
         let mut ends = 0;
         for node in [request.a, request.b] {
             if !instance.open[node] && whole(node) {

@@ -51,7 +51,8 @@ impl<'a> Search<'a> {
                 *weight = (EJECTION * request.worth / 100).clamp(10, 100 * EJECTION);
             }
         }
-        let unplaced = (0..).zip(&layers.placed).filter(|(_, own)| own.is_none()).map(|(own, _)| own).collect();
+        let unplaced =
+            (0..).zip(&layers.placed).filter(|(_, own)| own.is_none()).map(|(own, _)| own).collect();
         Self {
             instance,
             router: Router::new(instance),
@@ -155,8 +156,8 @@ impl<'a> Search<'a> {
         }
         let own = &self.instance.requests[request as usize];
         let place = self.router.cheapest_place(&self.layers, own, &self.prices, offset, u32::MAX);
-        let displaced = place
-            .and_then(|place| self.layers.place(request, place.layer, &place.routes, &self.prices));
+        let displaced =
+            place.and_then(|place| self.layers.place(request, place.layer, &place.routes, &self.prices));
         let Some(displaced) = displaced else {
             self.unplaced.push(request);
             return;
@@ -169,9 +170,28 @@ impl<'a> Search<'a> {
         self.prices.tabu_until[request as usize] = self.prices.step + 5 + self.random.next_u32() % 10;
     }
 
+    /// Places what fits without displacing anyone, on further channels too.
+    pub fn fill(&mut self, control: &Control) -> Result<(), AlgorithmError> {
+        self.construct(control)?;
+        while !self.unplaced.is_empty() {
+            control.check()?;
+            let waiting = self.unplaced.len();
+            if !self.add_layer() || self.unplaced.len() == waiting {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Its source of randomness.
+    pub fn into_random(self) -> ChaCha8Rng {
+        self.random
+    }
+
     /// Empties the layer in use least and removes it; its requests have no place then.
     pub fn drop_layer(&mut self) {
-        let Some(layer) = (0..self.layers.count()).min_by_key(|&layer| (self.layers.used(layer), layer)) else {
+        let Some(layer) = (0..self.layers.count()).min_by_key(|&layer| (self.layers.used(layer), layer))
+        else {
             return;
         };
         for request in self.layers.residents(layer) {

@@ -6,9 +6,9 @@ use optics::grid::Grid;
 use optics::network::Network;
 use optics::request::LightpathRequest;
 use optics::topology::Topology;
-use optics::traffic::{Demand, TrafficMatrix};
+use optics::traffic::{Demand, Protection, TrafficMatrix};
 
-use super::instance::Instance;
+use super::instance::{Instance, Pairing};
 use super::params::RwaParams;
 use crate::error::AlgorithmError;
 
@@ -76,7 +76,7 @@ impl RouteRules {
 pub struct Task {
     /// The topology as given.
     pub topology: Topology,
-    /// The requests as given.
+    /// The requests as given, but without protection where that was allowed for want of disjoint routes.
     pub requests: Vec<LightpathRequest>,
     /// The topology on its grid.
     pub network: Network,
@@ -112,8 +112,9 @@ impl Task {
                 detail: format!("{} lightpaths are more than {MAX_REQUESTS}", requests.len()),
             });
         }
-        let instance =
-            Instance::build(&network, &requests, rules, params.allow_unprotected).map_err(|error| match error {
+        let mut requests = requests;
+        let instance = Instance::build(&network, &requests, rules, params.allow_unprotected).map_err(
+            |error| match error {
                 TaskError::FlexibleGrid => AlgorithmError::InvalidInput {
                     role: "topology".to_owned(),
                     pointer: "/grid/fixed_spacing_ghz".to_owned(),
@@ -124,7 +125,14 @@ impl Task {
                     pointer: String::new(),
                     detail: format!("demand `{}`, {field}: {detail}", requests[position].demand),
                 },
-            })?;
+            },
+        )?;
+        for (own, &position) in instance.requests.iter().zip(&instance.origin) {
+            if own.pairing == Pairing::Single {
+                // With `allow_unprotected` a request is served, and checked, as one without protection.
+                requests[position].protection = Protection::None;
+            }
+        }
         Ok(Self { topology, requests, network, instance })
     }
 }

@@ -80,7 +80,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn expand(&mut self, clique: &mut Vec<usize>, weight: usize, candidates: Vec<usize>) -> Result<(), AlgorithmError> {
+    fn expand(
+        &mut self,
+        clique: &mut Vec<usize>,
+        weight: usize,
+        candidates: Vec<usize>,
+    ) -> Result<(), AlgorithmError> {
         self.tree += 1;
         if self.tree % 256 == 0 {
             self.control.check()?;

@@ -56,7 +56,8 @@ pub fn best(instance: &Instance, control: &Control) -> Result<Option<Certificate
 
 /// The dual values of the first `rows` rows.
 fn solve(program: ColProblem, rows: usize, control: &Control) -> Result<Option<Vec<f64>>, AlgorithmError> {
-    let refused = |what: &str| AlgorithmError::Unreadable { detail: format!("the linear program was refused: {what}") };
+    let refused =
+        |what: &str| AlgorithmError::Unreadable { detail: format!("the linear program was refused: {what}") };
     let mut model: Model = program.try_optimise(Sense::Minimise).map_err(|_| refused("malformed"))?;
     model.make_quiet();
     // One thread and the simplex method from a fixed start: equal input, equal prices.
@@ -66,7 +67,9 @@ fn solve(program: ColProblem, rows: usize, control: &Control) -> Result<Option<V
     model.try_set_option("threads", 1).map_err(|_| refused("threads"))?;
     for _ in 0..MOST_SLICES {
         control.check()?;
-        model.try_set_option("simplex_iteration_limit", SLICE).map_err(|_| refused("simplex_iteration_limit"))?;
+        model
+            .try_set_option("simplex_iteration_limit", SLICE)
+            .map_err(|_| refused("simplex_iteration_limit"))?;
         let solved = model.try_solve().map_err(|_| refused("no solution"))?;
         match solved.status() {
             HighsModelStatus::Optimal => {

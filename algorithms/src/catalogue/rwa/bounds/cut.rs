@@ -16,7 +16,11 @@ const STARTS: usize = 60;
 const MOST_STARTS: usize = 300;
 
 /// The best cut found; none if nothing has to cross any.
-pub fn best(instance: &Instance, mut random: ChaCha8Rng, control: &Control) -> Result<Option<Certificate>, AlgorithmError> {
+pub fn best(
+    instance: &Instance,
+    mut random: ChaCha8Rng,
+    control: &Control,
+) -> Result<Option<Certificate>, AlgorithmError> {
     let mut cut = Cut::new(instance);
     let mut best = Best { paths: 0, fibres: 1, inside: Vec::new() };
     if instance.nodes <= EXHAUSTIVE {

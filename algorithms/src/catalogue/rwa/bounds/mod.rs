@@ -33,7 +33,8 @@ pub enum Certificate {
 impl Certificate {
     /// How many wavelengths it proves to be needed by the requests for which `counts` holds.
     pub fn value(&self, instance: &Instance, counts: impl Fn(usize) -> bool) -> u32 {
-        let counted = || instance.requests.iter().enumerate().filter(|&(at, _)| counts(at)).map(|(_, own)| own);
+        let counted =
+            || instance.requests.iter().enumerate().filter(|&(at, _)| counts(at)).map(|(_, own)| own);
         match self {
             Self::Cut(side) => {
                 let inside = inside(instance, side);
@@ -80,7 +81,11 @@ impl Certificate {
             Self::Cut(side) => {
                 let inside = inside(instance, side);
                 let crossing = network.links.iter().filter(|link| inside[link.a] != inside[link.b]);
-                let parted = instance.requests.iter().enumerate().filter(|(at, own)| counts(*at) && inside[own.a] != inside[own.b]);
+                let parted = instance
+                    .requests
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, own)| counts(*at) && inside[own.a] != inside[own.b]);
                 let document = json!({
                     "side": side.iter().map(|&node| &network.nodes[node as usize].id).collect::<Vec<_>>(),
                     "links": crossing.map(|link| &link.id).collect::<Vec<_>>(),
@@ -104,7 +109,10 @@ impl Certificate {
             }
             Self::AddDrop(node) => {
                 let id = &network.nodes[*node as usize].id;
-                (BoundMethod::AddDrop, json!({ "node": id, "slot_uses": slot_uses(instance, *node as usize) }))
+                (
+                    BoundMethod::AddDrop,
+                    json!({ "node": id, "slot_uses": slot_uses(instance, *node as usize) }),
+                )
             }
         };
         Bound { metric: "wavelengths".to_owned(), value, method, certificate }
@@ -113,7 +121,8 @@ impl Certificate {
 
 /// How often the banks of `node` take one slot in all.
 pub fn slot_uses(instance: &Instance, node: usize) -> u32 {
-    let mut groups: Vec<usize> = instance.banks[instance.banks_of[node].clone()].iter().map(|b| b.group).collect();
+    let mut groups: Vec<usize> =
+        instance.banks[instance.banks_of[node].clone()].iter().map(|b| b.group).collect();
     groups.dedup();
     groups.sort_unstable();
     groups.dedup();
@@ -157,7 +166,12 @@ struct Distances<'a> {
 
 impl<'a> Distances<'a> {
     fn new(instance: &'a Instance, prices: &'a [u32]) -> Self {
-        Self { instance, prices, finder: RouteFinder::new(instance.nodes), known: std::collections::BTreeMap::new() }
+        Self {
+            instance,
+            prices,
+            finder: RouteFinder::new(instance.nodes),
+            known: std::collections::BTreeMap::new(),
+        }
     }
 
     fn of(&mut self, a: usize, b: usize, pairing: Pairing) -> u64 {
