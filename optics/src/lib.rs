@@ -3,7 +3,10 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod export;
 pub mod finding;
+#[cfg(test)]
+mod fixture;
 pub mod grid;
 pub mod import;
 pub mod network;

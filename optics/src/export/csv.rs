@@ -1,0 +1,30 @@
+//! The lightpaths as comma-separated values (RFC 4180), one row for each path.
+
+use super::rows::{LIGHTPATH_COLUMNS, Value, paths};
+use crate::report::PlanReport;
+use crate::topology::Topology;
+
+pub(super) fn table(report: &PlanReport, topology: &Topology) -> String {
+    let mut text = LIGHTPATH_COLUMNS.join(",");
+    text.push_str("\r\n");
+    for row in paths(report, topology) {
+        let fields: Vec<String> = row
+            .values()
+            .into_iter()
+            .map(|value| match value {
+                Value::Number(number) => number.to_string(),
+                Value::Text(text) => field(&text),
+            })
+            .collect();
+        text.push_str(&fields.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A text field. One that a spreadsheet program would take for a formula begins with an apostrophe, which it hides.
+fn field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}

@@ -1,0 +1,123 @@
+//! Results in the forms that people and other tools read: a map, a page, tables, geography.
+//!
+//! Every form is a function of the report and its topology, and is the same bytes each time.
+
+mod csv;
+mod geojson;
+mod html;
+mod layout;
+mod rows;
+mod svg;
+mod xlsx;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::report::PlanReport;
+use crate::topology::Topology;
+
+/// A form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ResultFormat {
+    /// A map as a picture.
+    Svg,
+    /// A page with everything, without anything from elsewhere.
+    Html,
+    /// The lightpaths as a table.
+    Csv,
+    /// Nodes, links and lightpaths as geographical features (RFC 7946).
+    GeoJson,
+    /// A workbook.
+    Xlsx,
+}
+
+impl ResultFormat {
+    /// All forms.
+    pub const ALL: [Self; 5] = [Self::Svg, Self::Html, Self::Csv, Self::GeoJson, Self::Xlsx];
+
+    /// Its media type.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Svg => "image/svg+xml",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::GeoJson => "application/geo+json",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
+    /// What names of its files end in, without the dot; also its name in requests and on the command line.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::GeoJson => "geojson",
+            Self::Xlsx => "xlsx",
+        }
+    }
+
+    /// The form whose files end in `extension`.
+    #[must_use]
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.extension() == extension)
+    }
+
+    /// The form of a media type; parameters (`; charset=…`) do not matter.
+    #[must_use]
+    pub fn from_media_type(media_type: &str) -> Option<Self> {
+        let essence = |text: &str| text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        Self::ALL.into_iter().find(|format| essence(format.media_type()) == essence(media_type))
+    }
+}
+
+/// Why a result cannot be given in a form.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The workbook could not be written.
+    #[error("the workbook could not be written: {0}")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// The report could not be written as JSON.
+    #[error("the features could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Gives `report` on `topology` in `format`.
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export(
+    format: ResultFormat,
+    report: &PlanReport,
+    topology: &Topology,
+) -> Result<Vec<u8>, ExportError> {
+    match format {
+        ResultFormat::Svg => Ok(svg::picture(report, topology).into_bytes()),
+        ResultFormat::Html => Ok(html::page(report, topology).into_bytes()),
+        ResultFormat::Csv => Ok(csv::table(report, topology).into_bytes()),
+        ResultFormat::GeoJson => geojson::features(report, topology),
+        ResultFormat::Xlsx => xlsx::workbook(report, topology),
+    }
+}
+
+/// Finds the planning report in a run's report: the report itself, also with fields of its own beside it, or a field of
+/// it. None if the run planned no lightpaths.
+#[must_use]
+pub fn plan_report_in(report: &Value) -> Option<PlanReport> {
+    let object = report.as_object()?;
+    plan_report(object).or_else(|| object.values().filter_map(Value::as_object).find_map(plan_report))
+}
+
+fn plan_report(object: &Map<String, Value>) -> Option<PlanReport> {
+    const FIELDS: [&str; 7] = ["summary", "plan", "links", "nodes", "routes", "changes", "lengths"];
+    let own: Map<String, Value> =
+        FIELDS.iter().filter_map(|field| Some(((*field).to_owned(), object.get(*field)?.clone()))).collect();
+    serde_json::from_value(Value::Object(own)).ok()
+}
+
+#[cfg(test)]
+mod tests;
