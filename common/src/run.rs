@@ -169,6 +169,8 @@ pub enum TaskErrorKind {
     TimedOut,
     /// The worker could not get a document, or another fault outside the algorithm. Retried, charged to the shard.
     Unavailable,
+    /// The worker died over it. Never told by a worker; retried elsewhere.
+    WorkerLost,
 }
 
 impl TaskErrorKind {
@@ -193,6 +195,7 @@ impl TaskErrorKind {
             Self::Panicked => "panicked",
             Self::TimedOut => "timed_out",
             Self::Unavailable => "unavailable",
+            Self::WorkerLost => "worker_lost",
         }
     }
 }

@@ -7,6 +7,7 @@ use ractor::BytesConvertable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ids::WorkerId;
 use crate::limits::{MESSAGE_BYTES, RESULT_BYTES};
 
 /// The first byte of every frame. Raised with every change of [`crate::protocol`] that an older process cannot read.
@@ -81,6 +82,24 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Frame, WireError> {
     Ok(Frame(bytes))
 }
 
+/// Encodes `message` for a peer that speaks another version. Only what every version understands may be said so: the
+/// refusal that names both versions.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_for<T: Serialize>(version: u8, message: &T) -> Result<Frame, WireError> {
+    let mut frame = encode(message)?;
+    frame.0[0] = version;
+    Ok(frame)
+}
+
+/// Who sent a frame to the leader, whatever its version: worker and incarnation open every [`crate::protocol::FromWorker`].
+#[must_use]
+pub fn sender(frame: &Frame) -> Option<(WorkerId, u32)> {
+    let body = frame.0.get(1..)?;
+    bincode::serde::decode_from_slice(body, config()).ok().map(|(sender, _)| sender)
+}
+
 /// Reads a message written by [`encode`].
 ///
 /// # Errors
@@ -153,6 +172,26 @@ mod tests {
         assert!(matches!(decode::<u64>(&Frame(vec![VERSION, 1, 2])), Err(WireError::Trailing(1))));
         let hostile = Frame(vec![VERSION, 253, 255, 255, 255, 255, 255, 255, 255, 127]);
         assert!(matches!(decode::<Vec<u8>>(&hostile), Err(WireError::Malformed(_))));
+    }
+
+    #[test]
+    fn the_sender_of_another_version_is_known_and_understands_its_refusal() {
+        use crate::ids::Epoch;
+        use crate::protocol::{FromWorker, ToWorker, WorkerCommand, WorkerFact};
+
+        let worker = WorkerId(uuid::Uuid::from_u128(7));
+        let mut frame = encode(&FromWorker { worker, incarnation: 300, fact: WorkerFact::Leaving }).unwrap();
+        frame.0[0] = VERSION + 1;
+        assert!(matches!(decode::<FromWorker>(&frame), Err(WireError::Version { .. })));
+        assert_eq!(sender(&frame), Some((worker, 300)));
+        assert_eq!(sender(&Frame(vec![9, 1])), None);
+
+        let refuse =
+            ToWorker { epoch: Epoch(1), command: WorkerCommand::Refuse { reason: "old".to_owned() } };
+        let mut frame = encode_for(VERSION + 1, &refuse).unwrap();
+        assert_eq!(frame.0[0], VERSION + 1);
+        frame.0[0] = VERSION;
+        assert_eq!(decode::<ToWorker>(&frame).unwrap(), refuse);
     }
 
     #[test]

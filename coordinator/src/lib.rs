@@ -1,6 +1,148 @@
 //! NetPlanner's coordinator: decides, and never computes a shard.
 
+pub mod config;
+pub mod dispatch;
 pub mod http;
+pub mod leader;
 pub mod link;
+pub mod run;
 pub mod status;
 pub mod store;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use config::Config;
+use http::HttpContext;
+use leader::LeaderSettings;
+use status::ClusterStatus;
+use store::{Store, StoreError};
+
+/// Why the coordinator cannot be started. Everything else is waited out.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Without accounts and encryption it stays on this machine.
+    #[error(
+        "{0} can be reached from other machines, and there are no accounts: pass --allow-remote if the network keeps others out"
+    )]
+    NotLoopback(SocketAddr),
+    /// The HTTP port cannot be had, or was lost.
+    #[error("cannot serve HTTP on {address}: {source}")]
+    Http {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A wrong setting, or a database of another release.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Signals cannot be caught.
+    #[error("signals cannot be caught: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT: HTTP at once, the cluster whenever this process leads.
+///
+/// # Errors
+/// What waiting cannot cure. A database that is away is waited for, while HTTP says so.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    let store = Store::connect(&config.database()).await?;
+    if config.migrate_only {
+        return migrate(&store).await;
+    }
+    for address in [config.http_listen, config.cluster_listen] {
+        if !address.ip().is_loopback() && !config.allow_remote {
+            return Err(ServeError::NotLoopback(address));
+        }
+    }
+    let address = config.http_listen;
+    let http_error = |source| ServeError::Http { address, source };
+    let listener = TcpListener::bind(address).await.map_err(http_error)?;
+    let shutdown = CancellationToken::new();
+    end_on_signal(&shutdown).map_err(ServeError::Signals)?;
+
+    let (status_sender, status) = watch::channel(Arc::<ClusterStatus>::default());
+    let context = HttpContext::new(store.clone(), status, config.http(), shutdown.clone());
+    let front = tokio::spawn(http::serve(listener, context));
+    announce(&config);
+
+    let led = lead_when_migrated(store, &config, status_sender, &shutdown).await;
+    shutdown.cancel();
+    let served = front.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
+    led?;
+    served.map_err(http_error)
+}
+
+async fn lead_when_migrated(
+    store: Store,
+    config: &Config,
+    status: watch::Sender<Arc<ClusterStatus>>,
+    shutdown: &CancellationToken,
+) -> Result<(), ServeError> {
+    tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        migrated = migrate(&store) => migrated?,
+    }
+    let settings = LeaderSettings {
+        address: config.advertise(),
+        build: config::BUILD.to_owned(),
+        cluster_listen: config.cluster_listen,
+        allow_remote: config.allow_remote,
+        link: config.link(),
+        dispatch: config.dispatch(),
+        document_cache_bytes: config.document_cache_bytes(),
+    };
+    leader::run(store, settings, status, shutdown.clone()).await;
+    Ok(())
+}
+
+/// Applies migrations as soon as the database is there.
+async fn migrate(store: &Store) -> Result<(), ServeError> {
+    let mut told = false;
+    loop {
+        match store.migrate().await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_transient() => {
+                if !told {
+                    tracing::warn!(%error, "waiting for the database");
+                }
+                told = true;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn end_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("ending");
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// The one line that says where it can be reached.
+#[allow(clippy::print_stderr)] // meant for whoever started the process, whatever is logged
+fn announce(config: &Config) {
+    let guard =
+        if config.allow_remote { "reachable from other machines, without accounts" } else { "loopback only" };
+    eprintln!(
+        "coordinator ready: http://{} for clients ({guard}), {} for workers",
+        config.http_listen, config.cluster_listen
+    );
+}

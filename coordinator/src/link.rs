@@ -41,7 +41,9 @@ impl LinkSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The link is plain text, and the address can be reached from elsewhere.
-    #[error("{0} can be reached from other machines and the cluster link is plain text: pass --allow-remote if the network keeps others out")]
+    #[error(
+        "{0} can be reached from other machines and the cluster link is plain text: pass --allow-remote if the network keeps others out"
+    )]
     NotLoopback(SocketAddr),
     /// The address cannot be had.
     #[error("cannot listen for workers on {address}: {source}")]

@@ -1,0 +1,172 @@
+//! The coordinator's settings: flags, each with an environment variable, a unit, a default and a reason. The one file of
+//! the coordinator that reads the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::dispatch::event::DispatchSettings;
+use crate::http::HttpSettings;
+use crate::link::LinkSettings;
+use crate::store::DatabaseSettings;
+
+/// Decides what NetPlanner's workers compute, and keeps what they found in Postgres.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "coordinator", version = BUILD)]
+pub struct Config {
+    /// The database: `postgresql://user:password@host:port/database`. `netplanner dev` starts a private one.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+
+    /// Connections to the database. A handler holds one for milliseconds.
+    #[arg(long, env = "NETPLANNER_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(4..=256))]
+    pub database_connections: u16,
+
+    /// Where HTTP is served.
+    #[arg(long, env = "NETPLANNER_HTTP_LISTEN", default_value = "127.0.0.1:5020")]
+    pub http_listen: SocketAddr,
+
+    /// Where the leader listens for workers.
+    #[arg(long, env = "NETPLANNER_CLUSTER_LISTEN", default_value = "127.0.0.1:5021")]
+    pub cluster_listen: SocketAddr,
+
+    /// The HTTP address by which other replicas reach this one, `host:port`. Default: where it listens.
+    #[arg(long, env = "NETPLANNER_ADVERTISE_HTTP")]
+    pub advertise_http: Option<String>,
+
+    /// Listen beyond loopback, although there are no accounts and the cluster link is plain text: the network has to
+    /// keep others out.
+    #[arg(long, env = "NETPLANNER_ALLOW_REMOTE")]
+    pub allow_remote: bool,
+
+    /// The secret that workers must know too. Between machines it only guards against mistakes.
+    #[arg(long, env = "NETPLANNER_COOKIE", default_value = "netplanner", hide_env_values = true)]
+    pub cookie: String,
+
+    /// Connections of workers at a time: each costs a session and three tasks.
+    #[arg(long, env = "NETPLANNER_MAX_WORKERS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_workers: u32,
+
+    /// Milliseconds between heartbeats, both ways. What got lost is noticed within two.
+    #[arg(long, env = "NETPLANNER_HEARTBEAT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=60_000))]
+    pub heartbeat_ms: u32,
+
+    /// Milliseconds of silence after which a worker counts as dead and its shards go to others; after two fifths of it
+    /// they are copied. Five heartbeats: a busy machine may miss two or three.
+    #[arg(long, env = "NETPLANNER_WORKER_SILENCE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(500..))]
+    pub worker_silence_ms: u32,
+
+    /// Milliseconds that a worker without a connection has to come back before its shards go to others.
+    #[arg(long, env = "NETPLANNER_RECONNECT_MS", default_value_t = 1_500)]
+    pub reconnect_ms: u32,
+
+    /// Seconds after which a single shard counts as hung; 0 for never, because only the algorithm knows.
+    #[arg(long, env = "NETPLANNER_SHARD_TIMEOUT_S", default_value_t = 0)]
+    pub shard_timeout_s: u32,
+
+    /// Failed attempts at a shard that fail its run. Three: one may be chance, two a bad machine.
+    #[arg(long, env = "NETPLANNER_SHARD_ATTEMPTS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub shard_attempts: u32,
+
+    /// Workers that a lone shard may take down before its run fails.
+    #[arg(long, env = "NETPLANNER_SHARD_DEATHS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub shard_deaths: u32,
+
+    /// Mebibytes of results that may be on their way from all workers at a time: the coordinator's memory is bounded
+    /// by it.
+    #[arg(long, env = "NETPLANNER_RESULT_POOL_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub result_pool_mib: u32,
+
+    /// Mebibytes of results waiting for the database above which no more work is handed out.
+    #[arg(long, env = "NETPLANNER_WRITER_BACKLOG_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub writer_backlog_mib: u32,
+
+    /// Mebibytes of documents kept in memory to be served to workers; twice the largest state at least.
+    #[arg(long, env = "NETPLANNER_DOCUMENT_CACHE_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(32..))]
+    pub document_cache_mib: u32,
+
+    /// Leases a worker may hold beyond its lanes, at most one for each lane: enough that no lane idles for a round trip.
+    #[arg(long, env = "NETPLANNER_PREFETCH", default_value_t = 8)]
+    pub prefetch: u16,
+
+    /// Apply the database's migrations and exit.
+    #[arg(long, env = "NETPLANNER_MIGRATE_ONLY")]
+    pub migrate_only: bool,
+
+    /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `info,coordinator=debug`.
+    #[arg(long, env = "NETPLANNER_LOG", default_value = "info")]
+    pub log: String,
+
+    /// How log lines look: `text` or `json`.
+    #[arg(long, env = "NETPLANNER_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub log_format: String,
+}
+
+/// The build of this coordinator.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+impl Config {
+    /// Settings of the store.
+    pub fn database(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            pool_size: usize::from(self.database_connections),
+            ..DatabaseSettings::new(&self.database_url)
+        }
+    }
+
+    /// Settings of the HTTP front.
+    pub fn http(&self) -> HttpSettings {
+        HttpSettings { advertise: self.advertise(), ..HttpSettings::default() }
+    }
+
+    /// Settings of the cluster link.
+    pub fn link(&self) -> LinkSettings {
+        let max_connections = usize::try_from(self.max_workers).unwrap_or(usize::MAX);
+        LinkSettings { max_connections, ..LinkSettings::new(&self.cookie) }
+    }
+
+    /// Settings of dispatch.
+    pub fn dispatch(&self) -> DispatchSettings {
+        let ms = |ms: u32| Duration::from_millis(u64::from(ms));
+        DispatchSettings {
+            pool_bytes: u64::from(self.result_pool_mib) << 20,
+            writer_bytes: u64::from(self.writer_backlog_mib) << 20,
+            prefetch: self.prefetch,
+            heartbeat: ms(self.heartbeat_ms),
+            suspect: ms(self.worker_silence_ms) * 2 / 5,
+            silence: ms(self.worker_silence_ms),
+            reconnect: ms(self.reconnect_ms),
+            shard_timeout: Duration::from_secs(u64::from(self.shard_timeout_s)),
+            attempts: self.shard_attempts,
+            deaths: self.shard_deaths,
+            ..DispatchSettings::default()
+        }
+    }
+
+    /// Bytes of the document cache.
+    pub fn document_cache_bytes(&self) -> usize {
+        (self.document_cache_mib as usize) << 20
+    }
+
+    /// The HTTP address by which others reach this process.
+    pub fn advertise(&self) -> String {
+        self.advertise_http.clone().unwrap_or_else(|| self.http_listen.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_well_formed_and_have_defaults() {
+        let config = Config::try_parse_from(["coordinator", "--database-url", "postgresql://x"]).unwrap();
+        assert_eq!(config.advertise(), "127.0.0.1:5020");
+        assert_eq!(config.dispatch().suspect, Duration::from_secs(2));
+        assert!(!config.allow_remote);
+        assert!(
+            Config::try_parse_from(["coordinator", "--database-url", "x", "--shard-attempts", "0"]).is_err()
+        );
+    }
+}

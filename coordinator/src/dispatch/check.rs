@@ -1,0 +1,73 @@
+//! What holds of a scheduler between any two events.
+
+use super::bitmap::Bitmap;
+use super::leases::Lease;
+use super::scheduler::{Run, Scheduler};
+use super::workers::Worker;
+
+impl Scheduler {
+    /// Checks the whole state.
+    ///
+    /// # Panics
+    /// If anything contradicts anything else.
+    pub(super) fn check(&self) {
+        for run in self.runs.values() {
+            self.check_run(run);
+        }
+        for worker in self.workers.values() {
+            self.check_worker(worker);
+        }
+        let mut lent = 0;
+        for (id, lease) in self.leases.iter() {
+            lent += lease.lent_bytes;
+            let run = self.runs.get(&lease.run).expect("a lease is of an open run");
+            assert!(run.leases.contains(&id), "the run knows its lease {id}");
+            assert_eq!(run.point, lease.point, "a lease is of its run's present work");
+            let worker = self.workers.get(&lease.worker).expect("a lease is held by a known worker");
+            assert!(worker.leases.contains(&id), "the worker's record knows its lease {id}");
+            let remaining =
+                lease.range.iter().filter(|s| lease.covers(*s) && !run.table.is_settled(*s)).count();
+            assert_eq!(remaining, lease.remaining as usize, "what remains of {id}");
+            assert!(lease.remaining > 0, "a lease without anything left is over: {id}");
+            assert!(lease.announced <= lease.remaining, "announced of {id}");
+            if let Some(twin) = lease.twin {
+                let other = self.leases.get(twin).expect("a twin is in force");
+                assert_eq!(other.twin, Some(id), "twins know each other");
+                assert_ne!(other.is_copy, lease.is_copy, "one of two twins is the copy");
+                assert_ne!(other.worker, lease.worker, "twins run on different workers");
+            }
+        }
+        assert_eq!(lent, self.leases.lent_bytes(), "lent bytes");
+        self.inbox.check();
+        assert!(self.inbox.lent_bytes() <= self.settings.pool_bytes || self.inbox.receiving() == 1);
+    }
+
+    fn check_run(&self, run: &Run) {
+        run.table.check();
+        let mut held = Bitmap::empty(run.table.shards());
+        let leases: Vec<&Lease> =
+            run.leases.iter().map(|id| self.leases.get(*id).expect("in force")).collect();
+        for lease in &leases {
+            for shard in lease.range.iter().filter(|s| lease.covers(*s) && !run.table.is_settled(*s)) {
+                assert!(!run.table.is_open(shard), "shard {shard} is held and open");
+                let twin_has_it =
+                    lease.twin.and_then(|twin| self.leases.get(twin)).is_some_and(|t| t.covers(shard));
+                assert!(held.insert(shard) || twin_has_it, "shard {shard} is held twice");
+            }
+        }
+        assert_eq!(held.count(), run.table.leased(), "leased shards of {:?}", run.point);
+        let unconfirmed = if run.advanced_by.is_some() { 0 } else { run.storing.len() };
+        if run.advanced_by.is_none() {
+            assert_eq!(unconfirmed, run.table.storing() as usize, "results at the writer");
+        }
+        let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
+        assert_eq!(run.queued, wanted, "the fair queue holds what can be handed out");
+    }
+
+    fn check_worker(&self, worker: &Worker) {
+        let leases = worker.leases.iter().map(|id| self.leases.get(*id).expect("in force"));
+        let active = leases.filter(|lease| lease.needs_a_lane()).count();
+        assert_eq!(active, usize::from(worker.active), "lanes of {}", worker.id);
+        assert!(worker.active <= worker.credit(&self.settings), "credit of {}", worker.id);
+    }
+}

@@ -1,0 +1,299 @@
+//! What the scheduler is told and what it orders. Commands are imperative, events past tense.
+
+use std::time::Duration;
+
+use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
+use common::protocol::{Hello, WorkerCommand, WorkerFact};
+use common::run::{Outcome, ShardRange, TaskError};
+
+/// What dispatch knows of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOffer {
+    /// Its id.
+    pub run: RunId,
+    /// Name and version of its algorithm; only workers that offer both get its tasks.
+    pub algorithm: (String, u32),
+    /// Who shares lanes with others.
+    pub submitter: String,
+    /// Among the runs of one submitter, higher goes first.
+    pub priority: i32,
+    /// When it was submitted, microseconds since the Unix epoch; older goes first.
+    pub submitted_us: i64,
+}
+
+/// What a run needs done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One task that opens `stage`.
+    Advance {
+        /// The stage to open.
+        stage: StageIndex,
+    },
+    /// The shards of a stage, at least one.
+    Shards {
+        /// The stage.
+        stage: StageIndex,
+        /// Its name; durations are remembered by it.
+        name: String,
+        /// How many.
+        shards: u32,
+        /// Those whose results are stored already.
+        stored: Vec<ShardRange>,
+    },
+}
+
+/// A fact for the scheduler.
+#[derive(Clone, Debug)]
+pub enum DispatchEvent {
+    /// A run has something to do. The first time its offer is noted; `resumed` work may be under way on workers that
+    /// have not spoken yet, so it is handed out only after listening.
+    Ready {
+        /// The run.
+        offer: RunOffer,
+        /// What it needs.
+        work: Work,
+        /// Whether it was begun under an earlier leadership.
+        resumed: bool,
+    },
+    /// The run ended, or is about to end badly: nothing of it is wanted any more.
+    Closed {
+        /// The run.
+        run: RunId,
+    },
+    /// A worker introduced itself.
+    Hello {
+        /// Who.
+        worker: WorkerId,
+        /// Which of its connections.
+        incarnation: u32,
+        /// What it said.
+        hello: Hello,
+        /// Names and versions out of its descriptors.
+        offers: Vec<(String, u32)>,
+    },
+    /// A worker said something else.
+    Heard {
+        /// Who.
+        worker: WorkerId,
+        /// Over which connection.
+        incarnation: u32,
+        /// What.
+        fact: WorkerFact,
+    },
+    /// A connection ended.
+    Unlinked {
+        /// Whose.
+        worker: WorkerId,
+        /// Which.
+        incarnation: u32,
+    },
+    /// Results of a stage are durable.
+    Stored {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// The shards.
+        shards: Vec<u32>,
+    },
+    /// The database will never take this result.
+    Refused {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// The shard.
+        shard: u32,
+        /// Why.
+        detail: String,
+    },
+    /// How much waits for the database.
+    WriterBacklog {
+        /// Bytes queued.
+        bytes: u64,
+    },
+    /// An operator wants a worker empty, or back.
+    DrainAsked {
+        /// Which.
+        worker: WorkerId,
+        /// Whether to drain it.
+        on: bool,
+    },
+    /// An operator holds everything, or lets it go on.
+    Paused(bool),
+    /// Time passed.
+    Tick,
+}
+
+/// A result on its way to the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultRow {
+    /// The run.
+    pub run: RunId,
+    /// The stage.
+    pub stage: StageIndex,
+    /// The shard.
+    pub shard: u32,
+    /// The lease it came under.
+    pub lease: LeaseId,
+    /// Who sent it.
+    pub worker: WorkerId,
+    /// When it began, microseconds since the Unix epoch by the worker's clock.
+    pub started_us: u64,
+    /// CPU time in microseconds.
+    pub cpu_us: u64,
+    /// Wall time in microseconds.
+    pub wall_us: u64,
+    /// The partial result.
+    pub json: Vec<u8>,
+}
+
+/// What the scheduler wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DispatchCommand {
+    /// Tell a worker something.
+    Send {
+        /// Whom.
+        worker: WorkerId,
+        /// Over which connection.
+        incarnation: u32,
+        /// What.
+        command: WorkerCommand,
+    },
+    /// Make these results durable.
+    Store(Vec<ResultRow>),
+    /// Tell the run that its advance has an outcome.
+    Advanced {
+        /// The run.
+        run: RunId,
+        /// The stage that was to be opened.
+        stage: StageIndex,
+        /// What came out.
+        outcome: Outcome,
+        /// What a shard of the stage took in earlier runs, in microseconds, if there were any.
+        expected_shard_us: Option<u64>,
+    },
+    /// Tell the run that every result of its stage is durable.
+    StageFinished {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+    },
+    /// Tell the run that it cannot go on.
+    TaskFailed(FailedTask),
+    /// Remember that an attempt failed; another follows, unless a `TaskFailed` does.
+    NoteFailure(FailedTask),
+    /// Say what a run waits for; none when it does not wait.
+    Waiting {
+        /// The run.
+        run: RunId,
+        /// For what.
+        reason: Option<WaitingReason>,
+    },
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedTask {
+    /// The run.
+    pub run: RunId,
+    /// The stage that was executed or to be opened.
+    pub stage: StageIndex,
+    /// The shard; none for an advance.
+    pub shard: Option<u32>,
+    /// On which worker; none if the database refused the result.
+    pub worker: Option<WorkerId>,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// Why.
+    pub error: TaskError,
+}
+
+/// Why a run that could go on does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitingReason {
+    /// No worker is connected.
+    NoWorker,
+    /// Workers are connected, but none offers the algorithm in this version.
+    NoWorkerOffers {
+        /// Its name.
+        algorithm: String,
+        /// The version the run is pinned to.
+        version: u32,
+    },
+    /// Every worker that could do it takes no more.
+    Draining,
+    /// An operator holds everything.
+    Paused,
+    /// Every lane has something else to do.
+    Busy,
+    /// After a restart: workers may still hold parts of it.
+    Listening,
+    /// Results are stored more slowly than they are computed.
+    Database,
+}
+
+impl std::fmt::Display for WaitingReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoWorker => f.write_str("no worker is connected"),
+            Self::NoWorkerOffers { algorithm, version } => {
+                write!(f, "no connected worker offers {algorithm} version {version}")
+            }
+            Self::Draining => f.write_str("every worker that could do it is draining"),
+            Self::Paused => f.write_str("the queue is paused"),
+            Self::Busy => f.write_str("all lanes are busy"),
+            Self::Listening => f.write_str("listening for results from before the restart"),
+            Self::Database => f.write_str("the database stores more slowly than results arrive"),
+        }
+    }
+}
+
+/// Settings of dispatch. `config.rs` gives their reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatchSettings {
+    /// Result bytes that may be on their way from workers at a time.
+    pub pool_bytes: u64,
+    /// Result bytes waiting for the database above which no more work is handed out.
+    pub writer_bytes: u64,
+    /// Announced bytes of one worker above which it gets no more work.
+    pub announced_bytes: u64,
+    /// Leases a worker may hold beyond its lanes; at most one for each lane.
+    pub prefetch: u16,
+    /// Between heartbeats.
+    pub heartbeat: Duration,
+    /// After this much silence a worker gets no more work and its shards are copied.
+    pub suspect: Duration,
+    /// After this much silence it counts as dead.
+    pub silence: Duration,
+    /// After this long without a connection it counts as dead.
+    pub reconnect: Duration,
+    /// For how long resumed work is not handed out.
+    pub listen: Duration,
+    /// After how long a single shard counts as hung; zero for never.
+    pub shard_timeout: Duration,
+    /// Failed attempts at a shard that fail its run.
+    pub attempts: u32,
+    /// Workers that a lone shard may take down before it fails its run.
+    pub deaths: u32,
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        Self {
+            pool_bytes: 64 << 20,
+            writer_bytes: 32 << 20,
+            announced_bytes: 64 << 20,
+            prefetch: 8,
+            heartbeat: Duration::from_secs(1),
+            suspect: Duration::from_secs(2),
+            silence: Duration::from_secs(5),
+            reconnect: Duration::from_millis(1_500),
+            listen: Duration::from_secs(2),
+            shard_timeout: Duration::ZERO,
+            attempts: 3,
+            deaths: 3,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What workers say they hold, against what they should: introductions, heartbeats, reconnections, adoption.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::ids::{LeaseId, WorkerId};
+use common::protocol::{Announcement, Heartbeat, HeldLease, Hello, ResultKey, WorkerCommand};
+
+use super::event::DispatchCommand;
+use super::leases::{Lease, Point};
+use super::scheduler::Scheduler;
+use super::workers::{Presence, Worker};
+
+/// A lease that its holder does not mention so long after it was given never arrived.
+const ASSIGNMENT_LOST: Duration = Duration::from_secs(3);
+
+impl Scheduler {
+    /// A worker introduced itself, for the first time or over a new connection.
+    pub(super) fn hello(
+        &mut self,
+        id: WorkerId,
+        incarnation: u32,
+        hello: &Hello,
+        offers: Vec<(String, u32)>,
+    ) {
+        if hello.lanes == 0 || offers.is_empty() {
+            let reason = "a worker needs at least one lane and one algorithm".to_owned();
+            let command = WorkerCommand::Refuse { reason };
+            self.command(DispatchCommand::Send { worker: id, incarnation, command });
+            return;
+        }
+        let algorithms = offers.iter().map(|offer| self.algorithm_number(offer)).collect();
+        match self.workers.get_mut(&id) {
+            Some(known) if known.incarnation > incarnation => {
+                self.oddities.stranger += 1;
+                return;
+            }
+            Some(known) => {
+                known.incarnation = incarnation;
+                known.presence = Presence::Ready;
+                known.heard_at = self.now;
+            }
+            None => {
+                // thought dead, it may have been charged with shards
+                for run in self.runs.values_mut() {
+                    run.table.acquit(id);
+                }
+                let mut worker = Worker::new(id, incarnation, hello, offers, algorithms, self.now);
+                worker.drained = self.drained.contains(&id);
+                self.workers.insert(id, worker);
+            }
+        }
+        let heartbeat_ms = millis(self.settings.heartbeat);
+        self.send(id, WorkerCommand::Welcome { heartbeat_ms, silence_ms: millis(self.settings.silence) });
+        if self.drained.contains(&id) {
+            self.send(id, WorkerCommand::Drain);
+        }
+        self.held(id, &hello.held, true);
+        self.count_lanes();
+    }
+
+    /// A worker told what it holds; `new_connection` if what was sent before may not have arrived.
+    pub(super) fn held(&mut self, id: WorkerId, held: &Heartbeat, new_connection: bool) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.memory_bytes = held.memory_bytes;
+        worker.cpu_us = held.cpu_us;
+        if worker.leaves != held.draining {
+            worker.leaves = held.draining;
+            self.count_lanes();
+        }
+        for lease in &held.leases {
+            let known = self.leases.get(lease.lease).is_some_and(|known| known.worker == id);
+            if known {
+                self.note_progress(lease);
+            } else if !self.adopt(id, lease) {
+                self.revoked.entry(id).or_default().push(lease.lease);
+            }
+        }
+        self.release_unmentioned(id, held, new_connection);
+        self.look_for_missing(id, &held.unacknowledged, new_connection);
+    }
+
+    fn note_progress(&mut self, held: &HeldLease) {
+        let started_at = held
+            .started_ms_ago
+            .map(|ago| common::clock::Timestamp(self.now.0.saturating_sub(ago.saturating_mul(1_000))));
+        self.change_lease(held.lease, |lease| {
+            if lease.started_at.is_none() {
+                lease.started_at = started_at;
+            }
+            lease.withdrawing &= lease.started_at.is_none();
+        });
+    }
+
+    /// Takes over a lease that this scheduler does not know: what of its shards is open becomes the worker's. False
+    /// if nothing is.
+    fn adopt(&mut self, worker: WorkerId, held: &HeldLease) -> bool {
+        if self.leases.get(held.lease).is_some() {
+            return false; // somebody else's
+        }
+        let (point, range) = Point::of_task(held.task);
+        let Some(run) = self.runs.get_mut(&held.task.run).filter(|run| run.point == point && !run.failed)
+        else {
+            return false;
+        };
+        let end = range.first.saturating_add(range.count);
+        if range.count == 0 || end > run.table.shards() {
+            return false;
+        }
+        let mut lease = Lease::new(worker, held.task.run, point, range, self.now);
+        for shard in range.iter() {
+            if !run.table.claim(shard) {
+                lease.give_up(shard);
+                lease.remaining -= 1;
+            }
+        }
+        if lease.remaining == 0 {
+            return false;
+        }
+        self.give(lease, Some(held.lease));
+        self.note_progress(held);
+        self.requeue(held.task.run);
+        true
+    }
+
+    /// Opens what a worker should hold and does not mention: the assignment was lost.
+    fn release_unmentioned(&mut self, id: WorkerId, held: &Heartbeat, new_connection: bool) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let mentioned: BTreeSet<LeaseId> = (held.leases.iter().map(|held| held.lease))
+            .chain(held.unacknowledged.iter().map(|key| key.lease))
+            .collect();
+        let lost = |lease: &LeaseId| {
+            let Some(lease) = self.leases.get(*lease) else { return false };
+            let old = new_connection || self.now.since(lease.given_at) > ASSIGNMENT_LOST;
+            old && lease.needs_a_lane()
+        };
+        let lost: Vec<LeaseId> = worker.leases.difference(&mentioned).copied().filter(lost).collect();
+        for lease in lost {
+            self.release(lease);
+        }
+    }
+
+    /// Answers unacknowledged results that need no more, and asks for those that should be here and are not.
+    fn look_for_missing(&mut self, id: WorkerId, unacknowledged: &[ResultKey], new_connection: bool) {
+        let awaited: BTreeSet<ResultKey> =
+            unacknowledged.iter().filter(|key| self.is_awaited(id, key)).copied().collect();
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        // after a welcome the worker sends them all again by itself, and what was just computed is on its way
+        let before = std::mem::take(&mut worker.missing);
+        let lost: Vec<ResultKey> =
+            if new_connection { Vec::new() } else { awaited.intersection(&before).copied().collect() };
+        worker.missing = awaited;
+        let news = |key| Announcement { key, bytes: 0, started_us: 0, cpu_us: 0, wall_us: 0 };
+        self.announced(id, lost.into_iter().map(news).collect());
+    }
+
+    /// A silent worker speaks again.
+    pub(super) fn recover(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        match worker.presence {
+            Presence::Suspect | Presence::Lost => {
+                worker.presence = Presence::Ready;
+                for run in self.runs.values_mut() {
+                    run.table.acquit(id);
+                }
+                self.count_lanes();
+            }
+            Presence::Ready | Presence::Unlinked { .. } => {}
+        }
+    }
+
+    /// A connection ended. What no lane has begun with goes to others at once; the rest waits for a reconnection.
+    pub(super) fn unlinked(&mut self, id: WorkerId, incarnation: u32) {
+        let now = self.now;
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.incarnation == incarnation)
+        else {
+            self.oddities.stranger += 1;
+            return;
+        };
+        worker.presence = Presence::Unlinked { since: now };
+        worker.missing.clear();
+        let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        self.inbox.forget(|_, worker| worker == id);
+        for lease in leases {
+            self.change_lease(lease, |lease| lease.announced = 0);
+            if self.leases.get(lease).is_some_and(Lease::waits) {
+                self.release(lease);
+            }
+        }
+        self.count_lanes();
+    }
+
+    /// A worker's lanes began with these leases.
+    pub(super) fn started(&mut self, id: WorkerId, leases: &[LeaseId]) {
+        let now = self.now;
+        for lease in leases {
+            if self.leases.get(*lease).is_some_and(|lease| lease.worker == id) {
+                self.change_lease(*lease, |lease| {
+                    lease.started_at = Some(now);
+                    lease.withdrawing = false;
+                });
+            } else {
+                self.oddities.late += 1;
+            }
+        }
+    }
+
+    /// A worker will not do the rest of these leases.
+    pub(super) fn handed_back(&mut self, id: WorkerId, leases: &[LeaseId]) {
+        for lease in leases {
+            if self.leases.get(*lease).is_some_and(|lease| lease.worker == id) {
+                self.release(*lease);
+            } else {
+                self.oddities.late += 1;
+            }
+        }
+    }
+
+    /// A worker left and holds nothing any more.
+    pub(super) fn dismiss(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        self.inbox.forget(|_, worker| worker == id);
+        for lease in leases {
+            self.release(lease);
+        }
+        self.workers.remove(&id);
+        self.count_lanes();
+    }
+
+    /// Ends a lease and opens what is left of it, charging nobody.
+    pub(super) fn release(&mut self, id: LeaseId) {
+        let Some(lease) = self.end_lease(id) else { return };
+        for shard in self.left_over(&lease) {
+            if let Some(run) = self.runs.get_mut(&lease.run) {
+                run.table.reopen(shard);
+            }
+        }
+        self.requeue(lease.run);
+    }
+
+    /// The shards of an ended lease that are nobody's now.
+    pub(super) fn left_over(&self, lease: &Lease) -> Vec<u32> {
+        let Some(run) = self.runs.get(&lease.run).filter(|run| run.point == lease.point) else {
+            return Vec::new();
+        };
+        let twin = lease.twin.and_then(|twin| self.leases.get(twin));
+        (lease.range.iter())
+            .filter(|shard| lease.covers(*shard) && !run.table.is_settled(*shard))
+            .filter(|shard| !twin.is_some_and(|twin| twin.covers(*shard)))
+            .collect()
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,29 @@
+//! Which worker gets what, and what its results mean. The scheduler and all it stands on are pure; `actor.rs` owns it,
+//! `gateway.rs` hears workers, `agents.rs` speaks to them, `documents.rs` serves what they fetch.
+
+pub mod actor;
+pub mod agents;
+pub mod bitmap;
+pub mod documents;
+pub mod event;
+pub mod fairness;
+pub mod gateway;
+pub mod inbox;
+pub mod leases;
+pub mod scheduler;
+pub mod shards;
+pub mod sizing;
+pub mod workers;
+
+mod assign;
+mod blame;
+mod hold;
+mod receive;
+mod report;
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod stories;

@@ -1,0 +1,288 @@
+//! Taking results: what counts, what is a repetition, what is acknowledged when.
+
+use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
+use common::protocol::{Announcement, ResultKey, ShardResult, WorkerCommand};
+use common::run::{Outcome, TaskError, TaskErrorKind};
+use common::wire;
+
+use super::event::{DispatchCommand, FailedTask, ResultRow};
+use super::inbox::{Received, place};
+use super::leases::Point;
+use super::scheduler::Scheduler;
+
+/// What a result is to the books.
+enum Standing {
+    /// Its shard is open or leased: it counts.
+    Counts,
+    /// Its shard's result is here but not durable: nothing to say yet.
+    Here,
+    /// Nobody wants it any more: durable, or its stage or run is over.
+    Unwanted,
+    /// Of something that was never handed out.
+    Foreign,
+}
+
+impl Scheduler {
+    /// Small results came in.
+    pub(super) fn finished(&mut self, worker: WorkerId, results: Vec<ShardResult>) {
+        let mut rows = Vec::with_capacity(results.len());
+        for ShardResult { key, started_us, cpu_us, wall_us, json } in results {
+            let Some(shard) = key.shard else {
+                self.oddities.foreign += 1;
+                continue;
+            };
+            if self.take_in(worker, &key, wall_us, json.len() as u64) {
+                let ResultKey { lease, run, stage, .. } = key;
+                rows.push(ResultRow { run, stage, shard, lease, worker, started_us, cpu_us, wall_us, json });
+            }
+        }
+        self.store(rows);
+    }
+
+    /// An advance ended with a small outcome.
+    pub(super) fn advanced(&mut self, worker: WorkerId, key: ResultKey, outcome: Outcome) {
+        if !self.take_in(worker, &key, 0, 0) {
+            return;
+        }
+        let Some(run) = self.runs.get_mut(&key.run) else { return };
+        run.advanced_by = Some((worker, key));
+        let expected_shard_us = match &outcome {
+            Outcome::Opened { name, .. } => {
+                let known = self.history.get(&(run.algorithm, name.clone()));
+                known.and_then(|measured| measured.wall_us_per_shard())
+            }
+            Outcome::Done { .. } => None,
+        };
+        let (run, stage) = (key.run, key.stage);
+        self.command(DispatchCommand::Advanced { run, stage, outcome, expected_shard_us });
+    }
+
+    /// Large results wait to be asked for.
+    pub(super) fn announced(&mut self, worker: WorkerId, news: Vec<Announcement>) {
+        for news in news {
+            match self.standing(&news.key) {
+                Standing::Counts => {
+                    let again = self.inbox.contains(&place(&news.key));
+                    if !self.inbox.announce(worker, news) {
+                        self.oddities.duplicate += 1; // its copy's result is awaited
+                    } else if !again {
+                        self.change_lease(news.key.lease, |lease| {
+                            if lease.worker == worker && lease.covers(news.key.shard.unwrap_or(0)) {
+                                lease.announced = (lease.announced + 1).min(lease.remaining);
+                            }
+                        });
+                    }
+                }
+                Standing::Here => self.oddities.duplicate += 1,
+                Standing::Unwanted => self.unwanted(worker, news.key),
+                Standing::Foreign => self.oddities.foreign += 1,
+            }
+        }
+    }
+
+    /// A piece of a large result came in.
+    pub(super) fn piece(
+        &mut self,
+        worker: WorkerId,
+        key: &ResultKey,
+        offset: u64,
+        total: u64,
+        cpu_us: u64,
+        bytes: &[u8],
+    ) {
+        match self.inbox.receive(worker, key, offset, total, bytes, self.now) {
+            Received::Part => {
+                let offset = offset + bytes.len() as u64;
+                self.send(worker, WorkerCommand::Send { result: *key, offset });
+            }
+            Received::Unexpected => self.oddities.foreign += 1,
+            Received::Whole(news, json) => {
+                let Announcement { key, started_us, wall_us, .. } = news;
+                if key.shard.is_some() {
+                    self.finished(worker, vec![ShardResult { key, started_us, cpu_us, wall_us, json }]);
+                } else {
+                    match wire::unpack::<Outcome>(&json) {
+                        Ok(outcome) => self.advanced(worker, key, outcome),
+                        Err(error) => {
+                            let message = format!("the outcome cannot be read: {error}");
+                            let error =
+                                TaskError { kind: TaskErrorKind::Unavailable, message, pointer: None };
+                            self.attempt_failed(worker, key, error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The results of `shards` are durable.
+    pub(super) fn stored(&mut self, id: RunId, point: Point, shards: &[u32]) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.point == point) else {
+            self.oddities.late += 1;
+            return;
+        };
+        let mut acknowledged = Vec::with_capacity(shards.len());
+        for shard in shards {
+            if run.table.store(*shard) {
+                self.stored_total += 1;
+            }
+            // the writer is a FIFO, so the front is nearly always the one
+            let position = match run.storing.front() {
+                Some((front, ..)) if front == shard => Some(0),
+                _ => run.storing.iter().position(|(storing, ..)| storing == shard),
+            };
+            if let Some((_, worker, lease)) = position.and_then(|position| run.storing.remove(position)) {
+                acknowledged.push((worker, run.key(lease, *shard)));
+            }
+        }
+        let finished = run.table.is_finished() && !run.failed;
+        if finished {
+            self.history.insert((run.algorithm, run.name.clone()), run.measured);
+        }
+        for (worker, key) in acknowledged {
+            if let Some(worker) = self.workers.get_mut(&worker) {
+                worker.shards_done += 1;
+            }
+            self.acknowledge(worker, key);
+        }
+        if finished {
+            self.command(DispatchCommand::StageFinished { run: id, stage: point.stage });
+        }
+    }
+
+    /// The database will never take a result: no repetition can help.
+    pub(super) fn refused(&mut self, id: RunId, stage: StageIndex, shard: u32, detail: String) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.point == Point::of(stage, Some(shard)))
+        else {
+            self.oddities.late += 1;
+            return;
+        };
+        let position = run.storing.iter().position(|(storing, ..)| *storing == shard);
+        let from = position.and_then(|position| run.storing.remove(position));
+        if run.table.unsettle(shard) {
+            run.table.reopen(shard);
+        }
+        if let Some((worker, lease)) = from.map(|(_, worker, lease)| (worker, lease)) {
+            self.acknowledge(worker, ResultKey { lease, run: id, stage, shard: Some(shard) });
+        }
+        let error = TaskError { kind: TaskErrorKind::Unstorable, message: detail, pointer: None };
+        let worker = from.map(|(_, worker, _)| worker);
+        let failed = FailedTask { run: id, stage, shard: Some(shard), worker, attempt: 1, error };
+        self.give_up_run(failed);
+    }
+
+    /// Whether something came of the result that `key` names, so that a worker's mention of it needs no answer.
+    pub(super) fn is_awaited(&mut self, worker: WorkerId, key: &ResultKey) -> bool {
+        match self.standing(key) {
+            Standing::Counts => !self.inbox.contains(&place(key)),
+            Standing::Here => false,
+            Standing::Unwanted => {
+                self.acknowledge(worker, *key);
+                false
+            }
+            Standing::Foreign => false,
+        }
+    }
+
+    /// Enters a result into the books; false if it does not count.
+    fn take_in(&mut self, worker: WorkerId, key: &ResultKey, wall_us: u64, bytes: u64) -> bool {
+        match self.standing(key) {
+            Standing::Counts => {}
+            Standing::Here => {
+                self.oddities.duplicate += 1;
+                return false;
+            }
+            Standing::Unwanted => {
+                self.unwanted(worker, *key);
+                return false;
+            }
+            Standing::Foreign => {
+                self.oddities.foreign += 1;
+                return false;
+            }
+        }
+        let shard = key.shard.unwrap_or(0);
+        let holder = self.holder(key, shard);
+        let Some(run) = self.runs.get_mut(&key.run) else { return false };
+        let was_runnable = run.table.runnable();
+        run.table.settle(shard);
+        if key.shard.is_some() {
+            run.measured.add(wall_us, bytes);
+            run.storing.push_back((shard, worker, key.lease));
+        }
+        if run.table.runnable() != was_runnable {
+            self.requeue(key.run); // a late result of a shard that had been opened again
+        }
+        if self.inbox.contains(&place(key)) {
+            self.inbox.drop_entry(&place(key)); // a copy was announced as well
+        }
+        if let Some(holder) = holder {
+            self.settle_lease(holder, shard, key.lease, wall_us);
+        }
+        true
+    }
+
+    /// A shard of lease `id` is settled by a result that came under lease `via`.
+    fn settle_lease(&mut self, id: LeaseId, shard: u32, via: LeaseId, wall_us: u64) {
+        let twin = self.leases.get(id).and_then(|lease| lease.twin);
+        for id in [Some(id), twin].into_iter().flatten() {
+            self.change_lease(id, |lease| {
+                if lease.covers(shard) {
+                    lease.remaining -= 1;
+                    lease.announced = lease.announced.min(lease.remaining);
+                }
+                if id == via {
+                    lease.delivered += 1;
+                    lease.used_us += wall_us;
+                }
+            });
+            let Some(lease) = self.leases.get(id) else { continue };
+            if lease.remaining == 0 {
+                if lease.delivered == lease.range.count {
+                    self.end_lease(id);
+                } else {
+                    self.revoke(id); // its holder still works on what others delivered
+                }
+            }
+        }
+    }
+
+    /// The lease under which somebody is to deliver `shard`: the one named, if it covers the shard, or another.
+    pub(super) fn holder(&self, key: &ResultKey, shard: u32) -> Option<LeaseId> {
+        let run = self.runs.get(&key.run)?;
+        if run.leases.contains(&key.lease) && self.leases.get(key.lease)?.covers(shard) {
+            return Some(key.lease);
+        }
+        if run.table.is_open(shard) {
+            return None;
+        }
+        run.leases.iter().copied().find(|id| self.leases.get(*id).is_some_and(|lease| lease.covers(shard)))
+    }
+
+    fn standing(&self, key: &ResultKey) -> Standing {
+        let Some(run) = self.runs.get(&key.run) else { return Standing::Unwanted };
+        let point = Point::of(key.stage, key.shard);
+        let shard = key.shard.unwrap_or(0);
+        match point.cmp(&run.point) {
+            std::cmp::Ordering::Less => Standing::Unwanted,
+            std::cmp::Ordering::Greater => Standing::Foreign,
+            std::cmp::Ordering::Equal if shard >= run.table.shards() => Standing::Foreign,
+            std::cmp::Ordering::Equal if run.table.is_stored(shard) => Standing::Unwanted,
+            std::cmp::Ordering::Equal if run.table.is_settled(shard) => Standing::Here,
+            std::cmp::Ordering::Equal if run.failed => Standing::Foreign,
+            std::cmp::Ordering::Equal => Standing::Counts,
+        }
+    }
+
+    fn unwanted(&mut self, worker: WorkerId, key: ResultKey) {
+        self.oddities.late += 1;
+        self.acknowledge(worker, key);
+    }
+
+    fn store(&mut self, rows: Vec<ResultRow>) {
+        if !rows.is_empty() {
+            self.writer_bytes += rows.iter().map(|row| row.json.len() as u64).sum::<u64>();
+            self.command(DispatchCommand::Store(rows));
+        }
+    }
+}

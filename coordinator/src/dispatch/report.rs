@@ -1,0 +1,175 @@
+//! What the scheduler shows of itself: the snapshot for operators, why runs wait, how many lanes would do.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use common::clock::Timestamp;
+use common::ids::RunId;
+
+use super::event::{DispatchCommand, WaitingReason};
+use super::leases::Kind;
+use super::scheduler::{Run, Scheduler};
+use super::workers::{Presence, Worker};
+use crate::status::{ClusterStatus, LaneStatus, QueueStatus, RecentFailure, WorkerStatus};
+
+/// Over how much time the rate of stored shards is taken.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
+
+/// What runs now should be done in this many seconds with the desired lanes.
+const DESIRED_SECONDS: f64 = 30.0;
+
+impl Scheduler {
+    /// The cluster as it is now; `wall` is the time of day that belongs to the scheduler's clock.
+    pub fn status(&self, now: Timestamp, wall: DateTime<Utc>) -> ClusterStatus {
+        let at = |then: Timestamp| {
+            wall - chrono::Duration::from_std(now.since(then)).unwrap_or_else(|_| chrono::Duration::zero())
+        };
+        let workers = self.workers.values().map(|worker| describe(worker, now, at(worker.connected_at)));
+        let recent_failures = self.failures.iter().map(|(when, failed)| RecentFailure {
+            at: at(*when),
+            run: Some(failed.run.0),
+            stage: Some(failed.stage.0),
+            shard: failed.shard,
+            worker: failed.worker.map(|worker| worker.0),
+            message: failed.error.message.clone(),
+        });
+        ClusterStatus {
+            queue: self.queue_status(now),
+            lanes: self.lane_status(),
+            shards_per_second: self.rate(now),
+            workers: workers.collect(),
+            recent_failures: recent_failures.collect(),
+            ..ClusterStatus::default()
+        }
+    }
+
+    fn queue_status(&self, now: Timestamp) -> QueueStatus {
+        let mut queue = QueueStatus { paused: self.paused, ..QueueStatus::default() };
+        let mut oldest = Duration::ZERO;
+        for run in self.runs.values() {
+            let planning = run.point.kind == Kind::Advance && run.point.stage.0 == 0;
+            queue.runs_queued += u64::from(planning);
+            queue.runs_running += u64::from(!planning);
+            let runnable = u64::from(run.table.runnable());
+            queue.runnable_tasks += runnable;
+            if run.point.kind == Kind::Shards {
+                queue.leased_shards += u64::from(run.table.leased());
+                queue.storing_shards += u64::from(run.table.storing());
+            }
+            if runnable > 0 && run.leases.is_empty() {
+                oldest = oldest.max(now.since(run.waits_since));
+            }
+            let known = run.measured.wall_us_per_shard().or_else(|| {
+                let before = self.history.get(&(run.algorithm, run.name.clone()));
+                before.and_then(|measured| measured.wall_us_per_shard())
+            });
+            let seconds = known.map_or(DESIRED_SECONDS, |us| us as f64 / 1e6);
+            queue.estimated_lane_seconds += runnable as f64 * seconds;
+        }
+        queue.oldest_waiting_s = oldest.as_secs_f64();
+        let lanes = self.lane_status();
+        let most = f64::from((lanes.total * 2).max(1)); // at most doubling from one look to the next
+        let desired = (queue.estimated_lane_seconds / DESIRED_SECONDS).ceil().min(most);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and twice the lanes
+        let desired = desired as u32;
+        queue.desired_lanes = desired.max(lanes.busy);
+        queue
+    }
+
+    fn lane_status(&self) -> LaneStatus {
+        let mut status = LaneStatus::default();
+        for worker in self.workers.values().filter(|worker| worker.is_linked()) {
+            let (lanes, busy) = (u32::from(worker.lanes), u32::from(worker.active.min(worker.lanes)));
+            status.total += lanes;
+            status.busy += busy;
+            if worker.leaves || worker.drained {
+                status.draining += lanes;
+            } else {
+                status.free += lanes - busy;
+            }
+        }
+        status
+    }
+
+    /// Results stored per second of late.
+    fn rate(&self, now: Timestamp) -> f64 {
+        let Some((since, before)) = self.stored_samples.front() else { return 0.0 };
+        let seconds = now.since(*since).as_secs_f64();
+        if seconds > 0.0 { (self.stored_total - before) as f64 / seconds } else { 0.0 }
+    }
+
+    pub(super) fn sample_rate(&mut self) {
+        self.stored_samples.push_back((self.now, self.stored_total));
+        while self.stored_samples.front().is_some_and(|(at, _)| self.now.since(*at) > RATE_WINDOW) {
+            self.stored_samples.pop_front();
+        }
+    }
+
+    /// Says of each run what it waits for, where that changed.
+    pub(super) fn tell_waiting(&mut self) {
+        let told: Vec<(RunId, Option<WaitingReason>)> = (self.runs.iter())
+            .map(|(id, run)| (*id, self.waits_for(run)))
+            .filter(|(id, reason)| self.runs.get(id).is_some_and(|run| run.told_waiting != *reason))
+            .collect();
+        for (run, reason) in told {
+            if let Some(run) = self.runs.get_mut(&run) {
+                run.told_waiting.clone_from(&reason);
+            }
+            self.command(DispatchCommand::Waiting { run, reason });
+        }
+    }
+
+    fn waits_for(&self, run: &Run) -> Option<WaitingReason> {
+        if run.failed || !run.leases.is_empty() || run.table.runnable() == 0 {
+            return None;
+        }
+        if self.paused {
+            return Some(WaitingReason::Paused);
+        }
+        let mut connected =
+            self.workers.values().filter(|worker| worker.presence == Presence::Ready).peekable();
+        if connected.peek().is_none() {
+            return Some(WaitingReason::NoWorker);
+        }
+        let mut able = connected.filter(|worker| worker.algorithms.contains(&run.algorithm)).peekable();
+        if able.peek().is_none() {
+            let (algorithm, version) = run.offer.algorithm.clone();
+            return Some(WaitingReason::NoWorkerOffers { algorithm, version });
+        }
+        if !able.any(Worker::is_ready) {
+            return Some(WaitingReason::Draining);
+        }
+        if run.held_until.is_some() {
+            return Some(WaitingReason::Listening);
+        }
+        if self.writer_bytes >= self.settings.writer_bytes {
+            return Some(WaitingReason::Database);
+        }
+        Some(WaitingReason::Busy)
+    }
+}
+
+fn describe(worker: &Worker, now: Timestamp, connected_at: DateTime<Utc>) -> WorkerStatus {
+    let state = match worker.presence {
+        Presence::Ready if worker.leaves || worker.drained => "draining",
+        Presence::Ready => "ready",
+        Presence::Suspect | Presence::Lost | Presence::Unlinked { .. } => "silent",
+    };
+    WorkerStatus {
+        id: worker.id.0,
+        host: worker.host.clone(),
+        build: worker.build.clone(),
+        state: state.to_owned(),
+        lanes: u32::from(worker.lanes),
+        busy_lanes: u32::from(worker.active.min(worker.lanes)),
+        leases: u32::try_from(worker.leases.len()).unwrap_or(u32::MAX),
+        shards_done: worker.shards_done,
+        failures: worker.failures,
+        cpu_s: worker.cpu_us as f64 / 1e6,
+        memory_bytes: worker.memory_bytes,
+        labels: worker.labels.clone(),
+        algorithms: worker.offers.clone(),
+        connected_at,
+        heard_s_ago: now.since(worker.heard_at).as_secs_f64(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The life of a run: one pure state machine, the actor that carries out what it says, and who finds the runs.
+
+pub mod actor;
+pub mod machine;
+pub mod supervisor;
+
+#[cfg(test)]
+mod stories;
