@@ -8,6 +8,7 @@ pub mod finding;
 #[cfg(test)]
 mod fixture;
 pub mod grid;
+pub mod grooming;
 pub mod import;
 pub mod network;
 pub mod paths;
@@ -19,4 +20,5 @@ pub mod traffic;
 pub mod traffic_gen;
 pub mod validate;
 pub mod verify;
+pub mod verify_grooming;
 pub mod violation;

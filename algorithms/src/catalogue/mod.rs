@@ -1,5 +1,6 @@
 //! Every algorithm, one line each.
 
+pub mod grooming;
 pub mod rwa;
 pub mod spin;
 
@@ -9,7 +10,8 @@ use crate::erased::ErasedAlgorithm;
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
     vec![
-        Box::new(rwa::Rwa), //
+        Box::new(grooming::Grooming),
+        Box::new(rwa::Rwa),
         Box::new(spin::Spin),
     ]
 }
