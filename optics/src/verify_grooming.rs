@@ -359,5 +359,3 @@ fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= TOLERANCE_GBPS
 }
 
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! Every algorithm, one line each.
 
+pub mod design;
 pub mod grooming;
 pub mod rwa;
 pub mod spin;
@@ -10,6 +11,7 @@ use crate::erased::ErasedAlgorithm;
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
     vec![
+        Box::new(design::Design),
         Box::new(grooming::Grooming),
         Box::new(rwa::Rwa),
         Box::new(spin::Spin),

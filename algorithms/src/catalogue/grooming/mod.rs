@@ -32,6 +32,7 @@ use crate::documents::Documents;
 use crate::error::AlgorithmError;
 
 pub use demand::GroomedDemand;
+pub(super) use report::assemble;
 
 /// Most lightpaths that demands given by rates may ask for.
 const MAX_LIGHTPATHS: f64 = 1e6;
@@ -93,7 +94,7 @@ impl Algorithm for Grooming {
     type Report = GroomingReport;
 
     fn open(&self, documents: &Documents, params: &GroomingParams) -> Result<GroomingInputs, AlgorithmError> {
-        check_params(params, "")?;
+        check_params(params)?;
         let topology: Topology = documents.parse("topology")?;
         let traffic: TrafficMatrix = documents.parse("traffic")?;
         refuse("topology", &validate_topology(&topology))?;
@@ -152,10 +153,10 @@ impl Algorithm for Grooming {
     }
 }
 
-/// Refuses parameters that cannot be meant; `at` is the JSON pointer to them.
-pub(crate) fn check_params(params: &GroomingParams, at: &str) -> Result<(), AlgorithmError> {
+/// Refuses parameters that cannot be meant.
+fn check_params(params: &GroomingParams) -> Result<(), AlgorithmError> {
     let invalid = |field: &str, detail: String| {
-        Err(AlgorithmError::InvalidParams { pointer: format!("{at}/{field}"), detail })
+        Err(AlgorithmError::InvalidParams { pointer: format!("/{field}"), detail })
     };
     if !(0.0..=100.0).contains(&params.threshold_gbps) {
         return invalid(
