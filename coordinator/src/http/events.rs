@@ -25,7 +25,7 @@ use super::context::HttpContext;
 use super::error::{ApiError, Code, FieldError};
 use super::negotiate::choose;
 use super::router::Outcome;
-use super::runs::{LOOK_AGAIN, ProgressView, RunView, StageView, changed, run_id};
+use super::runs::{LOOK_AGAIN, ProgressView, RunView, StageView, changed, rest, run_id};
 use crate::store::StoreError;
 use crate::store::events::EventRow;
 use crate::store::runs::RunRow;
@@ -170,7 +170,7 @@ impl Follower {
         let mut notices = self.context.store.subscribe();
         let mut told = Told::default();
         let mut quiet_since = clock::now();
-        let mut first = true;
+        let (mut first, mut looks) = (true, 0);
         loop {
             match self.look(&mut told, first).await {
                 Ok(Looked { said, ended }) => {
@@ -196,6 +196,8 @@ impl Follower {
                 () = changed(&mut notices, self.run) => {}
                 () = tokio::time::sleep(LOOK_AGAIN.min(self.context.settings.stream_pace).min(keep_alive)) => {}
             }
+            looks += 1;
+            tokio::time::sleep(rest(looks)).await;
         }
     }
 

@@ -19,6 +19,7 @@ use super::input_views::{
 };
 use super::json;
 use super::router::Outcome;
+use crate::store::StoreError;
 use crate::store::documents::NewDocument;
 use crate::store::inputs::{InputFilter, InputKind, NewInput, NewVersion};
 use crate::store::page::{Page, Paged};
@@ -48,6 +49,17 @@ pub trait Document: DeserializeOwned + Serialize {
     fn own_name(&self) -> &str;
     /// Reads a file of one of [`Document::FORMATS`].
     fn import(format: &str, file: &[u8]) -> Result<(Self, Vec<Finding>), Vec<Finding>>;
+}
+
+/// The store speaks of inputs; clients know of topologies and traffic matrices.
+fn of_kind<D: Document>(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound("input") => {
+            let what = D::KIND.as_str().replace('_', " ");
+            ApiError::new(D::MISSING, format!("there is no such {what}, or it was deleted"))
+        }
+        other => other.into(),
+    }
 }
 
 /// The page that a query asks for.
@@ -114,7 +126,7 @@ pub async fn store<D: Document>(
 
 /// One input.
 pub async fn get<D: Document>(call: Call) -> Outcome {
-    let input = call.context.store.input(D::KIND, call.param(0, D::MISSING)?).await?;
+    let input = call.context.store.input(D::KIND, call.param(0, D::MISSING)?).await.map_err(of_kind::<D>)?;
     let etag = input.revision.to_string();
     Ok(Answer::json(&InputView::from(input))?.etag(&etag))
 }
@@ -129,7 +141,7 @@ pub async fn rename<D: Document>(call: Call) -> Outcome {
         let finding = FieldError::at("/name", "a name cannot be empty");
         return Err(ApiError::new(Code::InvalidBody, "a name cannot be empty").with(finding));
     }
-    let input = call.context.store.rename_input(D::KIND, id, &name, revision).await?;
+    let input = call.context.store.rename_input(D::KIND, id, &name, revision).await.map_err(of_kind::<D>)?;
     let etag = input.revision.to_string();
     Ok(Answer::json(&InputView::from(input))?.etag(&etag))
 }
@@ -137,7 +149,7 @@ pub async fn rename<D: Document>(call: Call) -> Outcome {
 /// Hides an input.
 pub async fn delete<D: Document>(call: Call) -> Outcome {
     let id = call.param(0, D::MISSING)?;
-    call.context.store.delete_input(D::KIND, id, call.required_revision()?).await?;
+    call.context.store.delete_input(D::KIND, id, call.required_revision()?).await.map_err(of_kind::<D>)?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -146,7 +158,7 @@ pub async fn versions<D: Document>(call: Call) -> Outcome {
     let id = call.param(0, D::MISSING)?;
     let PageQuery { limit, cursor } = call.query()?;
     let Paged { items, next_cursor } =
-        call.context.store.input_versions(D::KIND, id, &page(limit, cursor)?).await?;
+        call.context.store.input_versions(D::KIND, id, &page(limit, cursor)?).await.map_err(of_kind::<D>)?;
     Answer::json(&VersionList { items: items.into_iter().map(VersionView::from).collect(), next_cursor })
 }
 
@@ -168,7 +180,8 @@ pub async fn append<D: Document>(call: Call) -> Outcome {
         .context
         .store
         .append_version(D::KIND, id, version, author, revision, call.idempotency()?)
-        .await?;
+        .await
+        .map_err(of_kind::<D>)?;
     let path = format!("{}/{id}/versions/{}", D::PATH, created.input.latest.version);
     let etag = created.input.revision.to_string();
     let notes = if created.replayed { Vec::new() } else { notes.iter().map(FieldError::from).collect() };
@@ -181,7 +194,7 @@ pub async fn append<D: Document>(call: Call) -> Outcome {
 pub async fn version<D: Document>(call: Call) -> Outcome {
     let id = call.param(0, D::MISSING)?;
     let number = call.param(1, Code::VersionNotFound)?;
-    let version = call.context.store.input_version(D::KIND, id, number).await?;
+    let version = call.context.store.input_version(D::KIND, id, number).await.map_err(of_kind::<D>)?;
     let bytes = call.context.store.document(version.hash).await?;
     let etag = version.hash.to_string();
     let document = raw(&bytes)?;

@@ -17,6 +17,7 @@ pub mod json;
 pub mod metrics;
 pub mod negotiate;
 pub mod openapi;
+pub mod parts;
 pub mod proxy;
 pub mod query;
 pub mod result;
@@ -70,6 +71,8 @@ routes! {
     GET    "/api/v1/runs/{id}/stages"                   runs::stages;
     GET    "/api/v1/runs/{id}/shards"                   shards::shards;
     GET    "/api/v1/runs/{id}/query"                    query::query;
+    GET    "/api/v1/runs/{id}/inputs/{role}"            parts::input;
+    GET    "/api/v1/runs/{id}/stages/{n}/state"         parts::state;
 
     GET    "/api/v1/algorithms"                         algorithms::list;
     GET    "/api/v1/algorithms/{name}"                  algorithms::get;

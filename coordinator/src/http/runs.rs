@@ -300,6 +300,12 @@ pub fn run_id(call: &Call) -> Result<RunId, ApiError> {
     call.param(0, Code::RunNotFound)
 }
 
+/// How long to wait after the `looks`-th look at a run before the next: short runs are followed at once, but a busy one
+/// changes with every commit, and nobody needs to hear of each.
+pub const fn rest(looks: u32) -> Duration {
+    if looks < 8 { Duration::ZERO } else { Duration::from_millis(25) }
+}
+
 /// Waits until something may have changed about `run`.
 pub async fn changed(notices: &mut Receiver<Notice>, run: RunId) {
     loop {
@@ -353,6 +359,7 @@ pub async fn get(call: Call) -> Outcome {
     // listening begins before the first look, so that no change falls between the two
     let mut notices = call.context.store.subscribe();
     let until = clock::now().after(Duration::from_secs(wait.unwrap_or(0).min(LONGEST_WAIT_S)));
+    let mut looks = 0;
     let run = loop {
         let run = call.context.store.run(id).await?;
         let left = until.since(clock::now());
@@ -364,6 +371,8 @@ pub async fn get(call: Call) -> Outcome {
             () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
             () = call.context.shutdown.cancelled() => break run,
         }
+        looks += 1;
+        tokio::time::sleep(rest(looks)).await;
     };
     let etag =
         format!("{}-{}-{}", run.state.as_str(), run.last_event, run.stage.as_ref().map_or(0, |s| s.done));

@@ -148,12 +148,14 @@ pub async fn resubmit(call: Call) -> Outcome {
 async fn accept(call: &Call, run: NewRun) -> Outcome {
     let submitted = call.context.store.submit(run, call.idempotency()?).await?;
     let path = format!("/api/v1/runs/{}", submitted.run.id);
-    let view = if submitted.reused {
+    // a fresh run never has an end: a replayed one that succeeded then was an older one
+    let reused = submitted.reused || (submitted.replayed && submitted.run.state.is_end());
+    let view = if reused {
         RunView { reused: true, ..with_stages(call, submitted.run).await? }
     } else {
         RunView { stages: Some(Vec::new()), ..submitted.run.into() }
     };
-    let status = if submitted.reused { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if reused { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(Answer::json(&view)?.status(status).location(&path).replayed(submitted.replayed))
 }
 
@@ -169,9 +171,6 @@ fn check_order(body: &NewRunBody) -> Result<(), ApiError> {
         && !DEADLINE_S.contains(&seconds)
     {
         return wrong("/deadline_s", format!("{seconds} is not 1 to {}", DEADLINE_S.end()));
-    }
-    if i64::try_from(body.seed).is_err() {
-        return wrong("/seed", format!("{} is above {}", body.seed, i64::MAX));
     }
     if let Some(label) = &body.label
         && (label.chars().count() > LABEL_CHARS || label.chars().any(char::is_control))

@@ -1,0 +1,36 @@
+//! Exact parts of a run, for whoever wants to compute one of its shards again elsewhere: inputs and stage states byte
+//! for byte.
+
+use common::ids::StageIndex;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::{ApiError, Code};
+use super::router::Outcome;
+use super::runs::run_id;
+
+/// The document that a run took in a role, byte for byte.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/inputs/{role}", tag = "runs", operation_id = "input",
+    params(("id" = String, Path, description = "Its id"), ("role" = String, Path, description = "`topology`, `traffic`, …")),
+    responses((status = 200, description = "The document", body = Object)))]
+pub async fn input(call: Call) -> Outcome {
+    let run = call.context.store.run(run_id(&call)?).await?;
+    let role: String = call.param(1, Code::NotFound)?;
+    let input = run.inputs.iter().find(|input| input.role == role).ok_or_else(|| {
+        let has = run.inputs.iter().map(|input| input.role.as_str()).collect::<Vec<_>>().join(", ");
+        let has = if has.is_empty() { "no inputs".to_owned() } else { has };
+        ApiError::new(Code::NotFound, format!("the run has no input {role:?}; it has {has}"))
+    })?;
+    let document = call.context.store.document(input.hash).await?;
+    Ok(Answer::json_text(document).etag(&input.hash.to_string()))
+}
+
+/// The state that the shards of a stage share, byte for byte.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/stages/{n}/state", tag = "runs", operation_id = "stage_state",
+    params(("id" = String, Path, description = "Its id"), ("n" = u32, Path, description = "The stage, from 0")),
+    responses((status = 200, description = "The state", body = Object)))]
+pub async fn state(call: Call) -> Outcome {
+    let run = call.context.store.run(run_id(&call)?).await?;
+    let stage = call.param(1, Code::NotFound)?;
+    Ok(Answer::json_text(call.context.store.state(run.id, StageIndex(stage)).await?))
+}

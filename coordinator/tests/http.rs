@@ -1,0 +1,16 @@
+//! The HTTP front as clients see it: a real server on a loopback port over a real Postgres.
+
+#[path = "http/conventions.rs"]
+mod conventions;
+#[path = "http/front.rs"]
+mod front;
+#[path = "http/inputs.rs"]
+mod inputs;
+#[path = "http/openapi.rs"]
+mod openapi;
+#[path = "http/runs.rs"]
+mod runs;
+#[path = "http/serving.rs"]
+mod serving;
+#[path = "http/streams.rs"]
+mod streams;

@@ -1,0 +1,157 @@
+//! Events: the history, the live stream, and coming back to it without a gap.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use super::front::{Front, Leader, problem};
+
+/// A frame of an event stream.
+#[derive(Clone, Debug, Default)]
+struct Frame {
+    kind: String,
+    id: Option<i64>,
+    data: Value,
+}
+
+/// The frames of a stream, one after the other.
+struct Frames {
+    response: Response,
+    text: String,
+    comments: usize,
+}
+
+impl Frames {
+    async fn of(front: &Front, path: &str, last: Option<i64>) -> Self {
+        let mut request = front.request(Method::GET, path).header("accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, text: String::new(), comments: 0 }
+    }
+
+    /// The next frame; none at the end of the stream.
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let mut frame = Frame::default();
+                let mut comment = false;
+                for line in block.lines() {
+                    match line.split_once(": ") {
+                        Some(("event", kind)) => frame.kind = kind.to_owned(),
+                        Some(("id", id)) => frame.id = Some(id.parse().unwrap()),
+                        Some(("data", data)) => frame.data = serde_json::from_str(data).unwrap(),
+                        _ => comment = true,
+                    }
+                }
+                self.text = rest.to_owned();
+                if comment {
+                    self.comments += 1;
+                    continue;
+                }
+                return Some(frame);
+            }
+            let piece = tokio::time::timeout(Duration::from_secs(10), self.response.chunk()).await.unwrap();
+            self.text.push_str(std::str::from_utf8(&piece.unwrap()?).unwrap());
+        }
+    }
+
+    async fn rest(mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.next().await {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+#[tokio::test]
+async fn a_stream_tells_a_run_from_its_beginning_to_its_end() {
+    let front = Front::with_algorithms().await;
+    let leader = Leader::of(&front).await;
+    let run = front.submit().await;
+    let mut frames = Frames::of(&front, &format!("/api/v1/runs/{run}/events"), None).await;
+    let first = frames.next().await.unwrap();
+    assert_eq!((first.kind.as_str(), first.id, &first.data["state"]), ("snapshot", None, &json!("queued")));
+    assert_eq!(frames.next().await.unwrap().id, Some(1));
+
+    leader.open(run, 0, 6);
+    for shard in [0, 1, 2] {
+        leader.finish(run, 0, shard);
+    }
+    let mut seen = Vec::new();
+    while !seen.iter().any(|frame: &Frame| frame.kind == "finished") {
+        seen.push(frames.next().await.unwrap());
+    }
+    assert!(seen.iter().any(|frame| frame.kind == "stage_opened" && frame.id == Some(2)), "{seen:?}");
+    for shard in [3, 4, 5] {
+        leader.finish(run, 0, shard);
+    }
+    leader.succeed(run);
+    let rest = frames.rest().await;
+    let all: Vec<&Frame> = seen.iter().chain(&rest).collect();
+    let ids: Vec<i64> = all.iter().filter_map(|frame| frame.id).collect();
+    assert_eq!(ids, (2..2 + i64::try_from(ids.len()).unwrap()).collect::<Vec<_>>(), "no gaps: {all:?}");
+    assert_eq!(all.last().unwrap().kind, "succeeded");
+    assert!(all.iter().any(|frame| frame.kind == "progress" && frame.id.is_none()), "{all:?}");
+    let first_ranges = all.iter().find(|frame| frame.kind == "finished").unwrap();
+    assert_eq!(first_ranges.data["ranges"][0][0], 0);
+}
+
+#[tokio::test]
+async fn who_comes_back_misses_nothing_and_hears_nothing_twice() {
+    let front = Front::with_algorithms().await;
+    let leader = Leader::of(&front).await;
+    let run = front.submit().await;
+    let path = format!("/api/v1/runs/{run}/events");
+    leader.open(run, 0, 1);
+    let mut frames = Frames::of(&front, &path, None).await;
+    let mut last = 0;
+    while last < 2 {
+        last = frames.next().await.unwrap().id.unwrap_or(last);
+    }
+    drop(frames);
+    leader.finish(run, 0, 0);
+    leader.open(run, 1, 1);
+    leader.finish(run, 1, 0);
+    leader.succeed(run);
+    let frames = Frames::of(&front, &path, Some(last)).await.rest().await;
+    assert_eq!(frames[0].kind, "snapshot");
+    let ids: Vec<i64> = frames.iter().filter_map(|frame| frame.id).collect();
+    let history = front.read(&path).await;
+    let stored: Vec<i64> = history["items"].as_array().unwrap().iter().map(|event| event["seq"].as_i64().unwrap()).collect();
+    assert_eq!(stored, (1..=i64::try_from(stored.len()).unwrap()).collect::<Vec<_>>());
+    assert_eq!(ids, stored.iter().copied().filter(|&seq| seq > last).collect::<Vec<_>>());
+
+    // everything seen: the stream says not to come back
+    let end = stored.last().unwrap();
+    let request = front.request(Method::GET, &format!("{path}?after={end}")).header("accept", "text/event-stream");
+    assert_eq!(request.send().await.unwrap().status(), 204);
+    let after = front.read(&format!("{path}?after=1&limit=1")).await;
+    assert_eq!((&after["items"][0]["seq"], &after["next_cursor"]), (&json!(2), &json!("2")));
+    let bad = front.request(Method::GET, &path).header("last-event-id", "x").send().await.unwrap();
+    problem(bad, 400, "invalid_header").await;
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_kept_alive_and_ends_with_the_server() {
+    let front = Front::with_algorithms().await;
+    let run = front.submit().await;
+    let mut frames = Frames::of(&front, &format!("/api/v1/runs/{run}/events"), None).await;
+    assert_eq!(frames.next().await.unwrap().kind, "snapshot");
+    frames.next().await.unwrap();
+    let shutdown = front.shutdown.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        shutdown.cancel();
+    });
+    assert!(frames.next().await.is_none());
+    assert!(frames.comments >= 2, "{} comments", frames.comments);
+    // an open stream does not hold up the end
+    let ended = tokio::time::timeout(Duration::from_millis(1000), front.served).await;
+    ended.unwrap().unwrap().unwrap();
+}
