@@ -170,12 +170,16 @@ pub struct PageQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// `netplanner-xlsx`, `netplanner-json` or `sndlib-xml`.
+    /// `netplanner-xlsx`, `netplanner-json`, `sndlib-xml` or `json`.
     pub format: String,
     /// Its name; the file's own if absent.
     pub name: Option<String>,
     /// What the first version is.
     pub comment: Option<String>,
+    /// What great-circle distances are multiplied by where a file has no lengths; 1.2 if absent.
+    pub route_factor: Option<f64>,
+    /// What one unit of demand is in Gb/s where a file has no rates; 1 if absent.
+    pub demand_unit_gbps: Option<f64>,
 }
 
 /// How to read a file to be checked.
@@ -185,6 +189,10 @@ pub struct ImportQuery {
 pub struct ValidateQuery {
     /// As for an import; absent: the body is `{document}`.
     pub format: Option<String>,
+    /// What great-circle distances are multiplied by where a file has no lengths; 1.2 if absent.
+    pub route_factor: Option<f64>,
+    /// What one unit of demand is in Gb/s where a file has no rates; 1 if absent.
+    pub demand_unit_gbps: Option<f64>,
 }
 
 impl From<VersionRow> for VersionView {

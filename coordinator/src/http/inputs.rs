@@ -5,6 +5,7 @@ use common::ids::ContentHash;
 use http::StatusCode;
 use http::header::{HeaderName, IF_MATCH};
 use optics::finding::Finding;
+use optics::import::{Format, ImportOptions, Imported, Refused};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,15 +32,13 @@ const NAME_CHARS: usize = 200;
 const COMMENT_CHARS: usize = 2000;
 
 /// A kind of input document.
-pub trait Document: DeserializeOwned + Serialize {
+pub trait Document: DeserializeOwned + Serialize + Send + 'static {
     /// Which kind the store calls it.
     const KIND: InputKind;
     /// Code of a 404.
     const MISSING: Code;
     /// Path of the collection.
     const PATH: &'static str;
-    /// What files of it can be imported.
-    const FORMATS: &'static [&'static str];
 
     /// Everything wrong with it, and notes.
     fn findings(&self) -> Vec<Finding>;
@@ -47,8 +46,8 @@ pub trait Document: DeserializeOwned + Serialize {
     fn summary(&self) -> Value;
     /// The name it gives itself.
     fn own_name(&self) -> &str;
-    /// Reads a file of one of [`Document::FORMATS`].
-    fn import(format: &str, file: &[u8]) -> Result<(Self, Vec<Finding>), Vec<Finding>>;
+    /// Reads a file of another format.
+    fn import(format: Format, file: &[u8], options: &ImportOptions) -> Result<Imported<Self>, Refused>;
 }
 
 /// The store speaks of inputs; clients know of topologies and traffic matrices.
@@ -67,9 +66,7 @@ pub fn page(limit: Option<u32>, cursor: Option<String>) -> Result<Page, ApiError
     let limit = limit.unwrap_or(50);
     if !(1..=crate::store::page::MAX_PAGE).contains(&limit) {
         let detail = format!("limit is {limit}; it must be 1 to {}", crate::store::page::MAX_PAGE);
-        return Err(
-            ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at("<query limit>", detail))
-        );
+        return Err(wrong_query("limit", detail));
     }
     Ok(Page { limit, cursor })
 }
@@ -94,16 +91,20 @@ pub async fn create<D: Document>(call: Call) -> Outcome {
 
 /// Stores a document made of a file.
 pub async fn import<D: Document>(call: Call) -> Outcome {
-    let ImportQuery { format, name, comment } = call.query()?;
-    let (document, notes) = imported::<D>(&format, &call.body)?;
-    let name = name.unwrap_or_else(|| document.own_name().to_owned());
-    let comment = comment.unwrap_or_else(|| format!("imported from {format}"));
+    let query: ImportQuery = call.query()?;
+    let format = format(&query.format)?;
+    let options = options(query.name.as_deref(), query.route_factor, query.demand_unit_gbps)?;
+    let Imported { document, notes } = read::<D>(format, call.body.clone(), options)
+        .await?
+        .map_err(|Refused { findings }| refusal(Code::ImportRefused, "the file", &findings))?;
+    let name = query.name.unwrap_or_else(|| document.own_name().to_owned());
+    let comment = query.comment.unwrap_or_else(|| format!("imported from {}", format.name()));
     let bytes = written(&document)?;
     store::<D>(&call, name, comment, &document, bytes, &notes).await
 }
 
 /// Stores a new input.
-pub async fn store<D: Document>(
+async fn store<D: Document>(
     call: &Call,
     name: String,
     comment: String,
@@ -202,20 +203,19 @@ pub async fn version<D: Document>(call: Call) -> Outcome {
 }
 
 /// Checks a document, or a file, without storing it.
-pub fn validate<D: Document>(call: &Call) -> Outcome {
-    let ValidateQuery { format } = call.query()?;
-    let found = if let Some(format) = &format {
-        check_format::<D>(format)?;
-        D::import(format, &call.body)
+pub async fn validate<D: Document>(call: Call) -> Outcome {
+    let query: ValidateQuery = call.query()?;
+    let (findings, summary) = if let Some(name) = &query.format {
+        let options = options(None, query.route_factor, query.demand_unit_gbps)?;
+        match read::<D>(format(name)?, call.body.clone(), options).await? {
+            Ok(Imported { document, notes }) => (notes, Some(document.summary())),
+            Err(Refused { findings }) => (findings, None),
+        }
     } else {
         let body: ValidateBody = call.json()?;
         let document: D = json::parse_below(body.document.get().as_bytes(), "/document")?;
         let findings = document.findings().into_iter().map(|finding| below(finding, "/document")).collect();
-        Ok((document, findings))
-    };
-    let (findings, summary) = match found {
-        Ok((document, findings)) => (findings, Some(document.summary())),
-        Err(findings) => (findings, None),
+        (findings, Some(document.summary()))
     };
     let (errors, notes): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.is_error());
     let of = |list: Vec<&Finding>| list.into_iter().map(FieldError::from).collect::<Vec<_>>();
@@ -226,43 +226,63 @@ pub fn validate<D: Document>(call: &Call) -> Outcome {
 pub fn checked<D: Document>(bytes: &[u8], at: &str) -> Result<(D, Vec<Finding>), ApiError> {
     let document: D = json::parse_below(bytes, at)?;
     let findings: Vec<_> = document.findings().into_iter().map(|finding| below(finding, at)).collect();
-    refuse(Code::InvalidDocument, "the document", &findings)?;
-    Ok((document, findings))
-}
-
-/// Reads a file and refuses it if anything in it is an error; otherwise gives the notes back.
-fn imported<D: Document>(format: &str, file: &[u8]) -> Result<(D, Vec<Finding>), ApiError> {
-    check_format::<D>(format)?;
-    let (document, findings) = match D::import(format, file) {
-        Ok(found) => found,
-        Err(findings) => {
-            refuse(Code::ImportRefused, "the file", &findings)?;
-            return Err(ApiError::new(Code::ImportRefused, "the file cannot be read"));
-        }
-    };
-    refuse(Code::ImportRefused, "the file", &findings)?;
-    Ok((document, findings))
-}
-
-fn check_format<D: Document>(format: &str) -> Result<(), ApiError> {
-    if D::FORMATS.contains(&format) {
-        return Ok(());
+    if findings.iter().any(Finding::is_error) {
+        return Err(refusal(Code::InvalidDocument, "the document", &findings));
     }
-    let detail = format!("format {format:?} is not one of {}", D::FORMATS.join(", "));
-    Err(ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at("<query format>", detail)))
+    Ok((document, findings))
 }
 
-fn refuse(code: Code, what: &str, findings: &[Finding]) -> Result<(), ApiError> {
+/// Reads a file; a large workbook takes a second, which must not hold up other requests.
+async fn read<D: Document>(
+    format: Format,
+    file: Bytes,
+    options: ImportOptions,
+) -> Result<Result<Imported<D>, Refused>, ApiError> {
+    tokio::task::spawn_blocking(move || D::import(format, &file, &options))
+        .await
+        .map_err(|error| ApiError::new(Code::Internal, format!("an import did not end: {error}")))
+}
+
+fn format(name: &str) -> Result<Format, ApiError> {
+    Format::from_name(name).ok_or_else(|| {
+        let known = Format::ALL.map(Format::name).join(", ");
+        wrong_query("format", format!("{name:?} is not one of {known}"))
+    })
+}
+
+fn options(
+    name: Option<&str>,
+    route_factor: Option<f64>,
+    unit: Option<f64>,
+) -> Result<ImportOptions, ApiError> {
+    let defaults = ImportOptions::default();
+    let number = |name, given: Option<f64>, default: f64| match given {
+        Some(value) if !(value.is_finite() && value > 0.0 && value <= 1e6) => {
+            Err(wrong_query(name, format!("{value} is not above 0 and at most 1000000")))
+        }
+        given => Ok(given.unwrap_or(default)),
+    };
+    Ok(ImportOptions {
+        name: name.unwrap_or_default().to_owned(),
+        route_factor: number("route_factor", route_factor, defaults.route_factor)?,
+        demand_unit_gbps: number("demand_unit_gbps", unit, defaults.demand_unit_gbps)?,
+    })
+}
+
+fn wrong_query(name: &str, detail: String) -> ApiError {
+    ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at(format!("<query {name}>"), detail))
+}
+
+/// A refusal that lists every error among `findings`.
+fn refusal(code: Code, what: &str, findings: &[Finding]) -> ApiError {
     let errors: Vec<FieldError> =
         findings.iter().filter(|finding| finding.is_error()).map(FieldError::from).collect();
-    match findings.iter().find(|finding| finding.is_error()) {
-        None => Ok(()),
-        Some(first) if errors.len() == 1 => Err(ApiError::of(code, first.to_string(), errors)),
-        Some(first) => {
-            let detail = format!("{} errors in {what}; the first: {first}", errors.len());
-            Err(ApiError::of(code, detail, errors))
-        }
-    }
+    let detail = match findings.iter().find(|finding| finding.is_error()) {
+        None => format!("{what} cannot be read"),
+        Some(first) if errors.len() == 1 => first.to_string(),
+        Some(first) => format!("{} errors in {what}; the first: {first}", errors.len()),
+    };
+    ApiError::of(code, detail, errors)
 }
 
 fn below(mut finding: Finding, at: &str) -> Finding {
@@ -277,7 +297,7 @@ fn raw(bytes: &Bytes) -> Result<Box<RawValue>, ApiError> {
 }
 
 /// A document in the form in which imports store it.
-pub fn written(document: &impl Serialize) -> Result<Bytes, ApiError> {
+fn written(document: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(document)
         .map(Bytes::from)
         .map_err(|error| ApiError::new(Code::Internal, format!("a document cannot be written: {error}")))

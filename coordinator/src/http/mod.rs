@@ -10,7 +10,6 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod home;
-pub mod import;
 pub mod input_views;
 pub mod inputs;
 pub mod json;

@@ -1,6 +1,7 @@
 //! `/topologies`: sites and fibre, as versioned documents.
 
 use optics::finding::Finding;
+use optics::import::{Format, ImportOptions, Imported, Refused};
 use optics::topology::Topology;
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ impl Document for Topology {
     const KIND: InputKind = InputKind::Topology;
     const MISSING: Code = Code::TopologyNotFound;
     const PATH: &'static str = "/api/v1/topologies";
-    const FORMATS: &'static [&'static str] = &["netplanner-xlsx", "netplanner-json", "sndlib-xml"];
 
     fn findings(&self) -> Vec<Finding> {
         optics::validate::validate_topology(self)
@@ -30,8 +30,8 @@ impl Document for Topology {
         &self.name
     }
 
-    fn import(format: &str, file: &[u8]) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        super::import::topology(format, file)
+    fn import(format: Format, file: &[u8], options: &ImportOptions) -> Result<Imported<Self>, Refused> {
+        optics::import::topology(format, file, options)
     }
 }
 
@@ -51,7 +51,7 @@ pub async fn create(call: Call) -> Outcome {
 
 /// Stores a topology made of a file of another format; a refused file stores nothing and lists every finding.
 #[utoipa::path(post, path = "/api/v1/topologies/import", tag = "topologies", params(views::ImportQuery),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file itself"),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file itself, at most 64 MiB"),
     responses((status = 201, description = "Stored", body = views::InputView), (status = 422, description = "Findings with sheet, row and column", body = Problem)))]
 pub async fn import(call: Call) -> Outcome {
     inputs::import::<Topology>(call).await
@@ -62,7 +62,7 @@ pub async fn import(call: Call) -> Outcome {
     request_body = views::ValidateBody,
     responses((status = 200, description = "What is to be said of it", body = views::Validity)))]
 pub async fn validate(call: Call) -> Outcome {
-    inputs::validate::<Topology>(&call)
+    inputs::validate::<Topology>(call).await
 }
 
 /// One topology.

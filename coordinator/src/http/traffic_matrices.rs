@@ -1,6 +1,7 @@
 //! `/traffic-matrices`: demands between sites, as versioned documents.
 
 use optics::finding::Finding;
+use optics::import::{Format, ImportOptions, Imported, Refused};
 use optics::traffic::TrafficMatrix;
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ impl Document for TrafficMatrix {
     const KIND: InputKind = InputKind::TrafficMatrix;
     const MISSING: Code = Code::TrafficMatrixNotFound;
     const PATH: &'static str = "/api/v1/traffic-matrices";
-    const FORMATS: &'static [&'static str] = &["netplanner-xlsx", "netplanner-json", "sndlib-xml"];
 
     fn findings(&self) -> Vec<Finding> {
         optics::validate::validate_traffic(self)
@@ -31,8 +31,8 @@ impl Document for TrafficMatrix {
         &self.name
     }
 
-    fn import(format: &str, file: &[u8]) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        super::import::traffic(format, file)
+    fn import(format: Format, file: &[u8], options: &ImportOptions) -> Result<Imported<Self>, Refused> {
+        optics::import::traffic(format, file, options)
     }
 }
 
@@ -52,7 +52,7 @@ pub async fn create(call: Call) -> Outcome {
 
 /// Stores a traffic matrix made of a file of another format; a refused file stores nothing and lists every finding.
 #[utoipa::path(post, path = "/api/v1/traffic-matrices/import", tag = "traffic-matrices", params(views::ImportQuery),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file itself"),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file itself, at most 64 MiB"),
     responses((status = 201, description = "Stored", body = views::InputView), (status = 422, description = "Findings with sheet, row and column", body = Problem)))]
 pub async fn import(call: Call) -> Outcome {
     inputs::import::<TrafficMatrix>(call).await
@@ -63,7 +63,7 @@ pub async fn import(call: Call) -> Outcome {
     request_body = views::ValidateBody,
     responses((status = 200, description = "What is to be said of it", body = views::Validity)))]
 pub async fn validate(call: Call) -> Outcome {
-    inputs::validate::<TrafficMatrix>(&call)
+    inputs::validate::<TrafficMatrix>(call).await
 }
 
 /// One traffic matrix.

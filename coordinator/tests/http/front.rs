@@ -63,7 +63,8 @@ impl Front {
         let shutdown = CancellationToken::new();
         let context = HttpContext::new(store.clone(), seen, settings, shutdown.clone());
         let served = tokio::spawn(serve(listener, context));
-        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client =
+            Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { address, client, store, status, shutdown, served }
     }
 
@@ -89,7 +90,8 @@ impl Front {
 
     /// Submits a run of `spin` and gives its id.
     pub async fn submit(&self) -> RunId {
-        let response = self.post("/api/v1/runs", &json!({ "algorithm": "spin", "params": { "shards": 3 } })).await;
+        let response =
+            self.post("/api/v1/runs", &json!({ "algorithm": "spin", "params": { "shards": 3 } })).await;
         assert_eq!(response.status(), 202);
         let run: Value = response.json().await.unwrap();
         run["id"].as_str().unwrap().parse().unwrap()
@@ -176,7 +178,8 @@ pub fn demand() -> Value {
 /// What a leader with one worker shows.
 pub fn status() -> ClusterStatus {
     let now = common::clock::wall();
-    let leader = LeaderStatus { address: "127.0.0.1:5020".into(), epoch: 1, since: now, build: "test".into() };
+    let leader =
+        LeaderStatus { address: "127.0.0.1:5020".into(), epoch: 1, since: now, build: "test".into() };
     let worker = WorkerStatus {
         id: uuid::Uuid::now_v7(),
         host: "here".into(),

@@ -22,8 +22,10 @@ async fn every_route_is_documented_and_every_documented_operation_answers() {
     let front = Front::with_algorithms().await;
     let document = front.read("/api/v1/openapi.json").await;
     let documented = documented(&document);
-    let routed: BTreeSet<(String, String)> =
-        coordinator::http::table().iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    let routed: BTreeSet<(String, String)> = coordinator::http::table()
+        .iter()
+        .map(|route| (route.method.to_string(), route.path.to_owned()))
+        .collect();
     assert_eq!(documented, routed);
 
     for (method, path) in documented {
@@ -39,13 +41,17 @@ async fn every_route_is_documented_and_every_documented_operation_answers() {
             })
             .collect::<Vec<_>>()
             .join("/");
-        let response = front.request(Method::from_bytes(method.as_bytes()).unwrap(), &concrete).send().await.unwrap();
+        let response =
+            front.request(Method::from_bytes(method.as_bytes()).unwrap(), &concrete).send().await.unwrap();
         let status = response.status().as_u16();
         assert!(status < 500 || status == 503, "{method} {concrete}: {status}");
         if (400..600).contains(&status) {
             let problem: Value = response.json().await.unwrap();
             let code = problem["code"].as_str().unwrap_or_default();
-            assert!(!["not_found", "method_not_allowed"].contains(&code) || path.contains("{role}"), "{method} {path}: {problem}");
+            assert!(
+                !["not_found", "method_not_allowed"].contains(&code) || path.contains("{role}"),
+                "{method} {path}: {problem}"
+            );
         }
     }
 }
@@ -54,8 +60,16 @@ async fn every_route_is_documented_and_every_documented_operation_answers() {
 async fn the_documentation_needs_no_other_server() {
     let front = Front::start().await;
     let redirect = front.get("/docs").await;
-    assert_eq!((redirect.status().as_u16(), &redirect.headers()["location"]), (308, &"/docs/".parse().unwrap()));
-    for (path, kind) in [("/docs/", "text/html"), ("/docs/swagger-ui-bundle.js", "javascript"), ("/docs/errors", "text/html"), ("/", "text/html")] {
+    assert_eq!(
+        (redirect.status().as_u16(), &redirect.headers()["location"]),
+        (308, &"/docs/".parse().unwrap())
+    );
+    for (path, kind) in [
+        ("/docs/", "text/html"),
+        ("/docs/swagger-ui-bundle.js", "javascript"),
+        ("/docs/errors", "text/html"),
+        ("/", "text/html"),
+    ] {
         let response = front.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         assert!(response.headers()["content-type"].to_str().unwrap().contains(kind), "{path}");

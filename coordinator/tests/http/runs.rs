@@ -25,17 +25,22 @@ async fn a_run_is_refused_for_each_wrong_thing_in_it() {
     assert!(told["detail"].as_str().unwrap().contains("planner, spin"), "{told}");
     let told = refused(json!({ "algorithm": "spin", "version": 9 }), 422, "unknown_algorithm").await;
     assert_eq!(pointers(&told), ["/version"]);
-    let told = refused(json!({ "algorithm": "spin", "params": { "shards": 0, "speed": 1 } }), 422, "invalid_params").await;
+    let told =
+        refused(json!({ "algorithm": "spin", "params": { "shards": 0, "speed": 1 } }), 422, "invalid_params")
+            .await;
     let mut found = pointers(&told);
     found.sort_unstable();
     assert_eq!(found, ["/params/shards", "/params/speed"]);
-    let told = refused(json!({ "algorithm": "planner", "inputs": { "weather": { "document": {} } } }), 422, "invalid_inputs").await;
+    let told = refused(
+        json!({ "algorithm": "planner", "inputs": { "weather": { "document": {} } } }),
+        422,
+        "invalid_inputs",
+    )
+    .await;
     assert_eq!(pointers(&told), ["/inputs/weather", "/inputs/topology", "/inputs/traffic"]);
 
     let nobody = uuid::Uuid::now_v7();
-    let with = |topology: Value, traffic: Value| {
-        json!({ "algorithm": "planner", "inputs": { "topology": topology, "traffic": traffic } })
-    };
+    let with = |topology: Value, traffic: Value| json!({ "algorithm": "planner", "inputs": { "topology": topology, "traffic": traffic } });
     let inline = || json!({ "document": demand() });
     let told = refused(with(json!({ "id": nobody }), inline()), 422, "invalid_inputs").await;
     assert_eq!(pointers(&told), ["/inputs/topology/id"]);
@@ -47,10 +52,13 @@ async fn a_run_is_refused_for_each_wrong_thing_in_it() {
     looped["links"][0]["b"] = json!("a");
     let told = refused(with(json!({ "document": looped }), inline()), 422, "invalid_document").await;
     assert!(pointers(&told).contains(&"/inputs/topology/document/links/0"), "{told}");
-    let elsewhere = json!({ "document": { "demands": [{ "id": "d", "a": "a", "b": "mars", "rate_ab_gbps": 1.0 }] } });
+    let elsewhere =
+        json!({ "document": { "demands": [{ "id": "d", "a": "a", "b": "mars", "rate_ab_gbps": 1.0 }] } });
     let told = refused(with(json!({ "document": triangle() }), elsewhere), 422, "invalid_inputs").await;
     assert_eq!(pointers(&told), ["/inputs/traffic/demands/0/b"]);
-    for (field, value) in [("priority", json!(101)), ("deadline_s", json!(0)), ("label", json!("x".repeat(201)))] {
+    for (field, value) in
+        [("priority", json!(101)), ("deadline_s", json!(0)), ("label", json!("x".repeat(201)))]
+    {
         let mut body = spin.clone();
         body[field] = value;
         let told = refused(body, 422, "invalid_body").await;
@@ -79,7 +87,8 @@ async fn a_run_takes_inputs_by_id_by_version_inline_and_from_a_run() {
     let at = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
     let run = front.read(&at).await;
     assert_eq!((&run["state"], &run["version"], &run["seed"]), (&json!("queued"), &json!(2), &json!(7)));
-    let input = |role: &str| run["inputs"].as_array().unwrap().iter().find(|input| input["role"] == role).unwrap();
+    let input =
+        |role: &str| run["inputs"].as_array().unwrap().iter().find(|input| input["role"] == role).unwrap();
     assert_eq!((&input("topology")["source"], &input("topology")["version"]), (&json!("version"), &json!(1)));
     assert_eq!(input("topology")["hash"], created["latest"]["hash"]);
     assert_eq!(input("traffic")["source"], "inline");
@@ -171,7 +180,10 @@ async fn cancelling_is_repeatable() {
     problem(front.get(&format!("/api/v1/runs/{run}/result")).await, 409, "no_report").await;
     let open = front.read("/api/v1/runs?state=queued,running").await;
     assert_eq!(open["items"], json!([]));
-    assert_eq!(front.read("/api/v1/runs?state=cancelled&algorithm=spin").await["items"][0]["id"], json!(run.0));
+    assert_eq!(
+        front.read("/api/v1/runs?state=cancelled&algorithm=spin").await["items"][0]["id"],
+        json!(run.0)
+    );
 }
 
 #[tokio::test]

@@ -128,7 +128,12 @@ async fn the_leader_shows_the_cluster_and_takes_wishes() {
     assert!(front.store.drain_requests().await.unwrap().is_empty());
     let nobody = uuid::Uuid::now_v7();
     problem(front.get(&format!("/api/v1/admin/workers/{nobody}")).await, 404, "worker_not_found").await;
-    problem(front.post(&format!("/api/v1/admin/workers/{nobody}/drain"), &json!({})).await, 404, "worker_not_found").await;
+    problem(
+        front.post(&format!("/api/v1/admin/workers/{nobody}/drain"), &json!({})).await,
+        404,
+        "worker_not_found",
+    )
+    .await;
 
     front.post("/api/v1/admin/queue/pause", &json!({})).await;
     assert!(front.store.paused().await.unwrap());
@@ -143,7 +148,10 @@ async fn the_leader_shows_the_cluster_and_takes_wishes() {
 async fn a_follower_passes_questions_on_to_the_leader() {
     let leader = Front::start().await;
     leader.lead();
-    let me = coordinator::store::leadership::LeaderInfo { address: leader.address.to_string(), build: "test".into() };
+    let me = coordinator::store::leadership::LeaderInfo {
+        address: leader.address.to_string(),
+        build: "test".into(),
+    };
     let _leadership = leader.store.lead(me).await.unwrap();
     let follower = Front::over(leader.store.clone(), settings()).await;
     let status = follower.read("/api/v1/admin/status").await;

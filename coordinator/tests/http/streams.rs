@@ -123,13 +123,15 @@ async fn who_comes_back_misses_nothing_and_hears_nothing_twice() {
     assert_eq!(frames[0].kind, "snapshot");
     let ids: Vec<i64> = frames.iter().filter_map(|frame| frame.id).collect();
     let history = front.read(&path).await;
-    let stored: Vec<i64> = history["items"].as_array().unwrap().iter().map(|event| event["seq"].as_i64().unwrap()).collect();
+    let stored: Vec<i64> =
+        history["items"].as_array().unwrap().iter().map(|event| event["seq"].as_i64().unwrap()).collect();
     assert_eq!(stored, (1..=i64::try_from(stored.len()).unwrap()).collect::<Vec<_>>());
     assert_eq!(ids, stored.iter().copied().filter(|&seq| seq > last).collect::<Vec<_>>());
 
     // everything seen: the stream says not to come back
     let end = stored.last().unwrap();
-    let request = front.request(Method::GET, &format!("{path}?after={end}")).header("accept", "text/event-stream");
+    let request =
+        front.request(Method::GET, &format!("{path}?after={end}")).header("accept", "text/event-stream");
     assert_eq!(request.send().await.unwrap().status(), 204);
     let after = front.read(&format!("{path}?after=1&limit=1")).await;
     assert_eq!((&after["items"][0]["seq"], &after["next_cursor"]), (&json!(2), &json!("2")));
