@@ -16,7 +16,7 @@ use crate::views::{Algorithm, Input, List, NewRun, Problem, Run, Shard, Status, 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may take to begin, beyond what the request itself asks to wait.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Which kind of input a path is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -43,7 +43,7 @@ impl Frames {
     }
 
     /// The next whole event.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn pop(&mut self) -> Option<Event> {
         self.ready.pop_front()
     }
 
@@ -94,7 +94,7 @@ impl EventStream {
     /// The next event; none when the server ended the stream or the connection broke.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.frames.next() {
+            if let Some(event) = self.frames.pop() {
                 return Some(event);
             }
             let chunk = self.response.chunk().await.ok().flatten()?;
@@ -117,11 +117,11 @@ mod tests {
         for cut in 0..stream.len() {
             let mut frames = Frames::default();
             assert!(frames.push(&stream[..cut]) && frames.push(&stream[cut..]));
-            let first = frames.next().unwrap();
+            let first = frames.pop().unwrap();
             assert_eq!(first, Event { id: Some(4), kind: "stage_opened".into(), data: json!({"stage": 1}) });
-            let second = frames.next().unwrap();
+            let second = frames.pop().unwrap();
             assert_eq!((second.id, second.kind.as_str()), (None, "progress"), "an id belongs to one event");
-            assert_eq!(frames.next(), None);
+            assert_eq!(frames.pop(), None);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::process::{self, Signal};
 const NAME: &str = "netplanner";
 
 /// How long a start may take: recovery after a crash on a slow machine.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long an orphaned server is waited for.
 const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(3);
@@ -234,9 +234,12 @@ fn spawn_for_life(mut command: Command) -> io::Result<Child> {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::Builder::new().name("postgres".to_owned()).spawn(move || {
         let child = command.spawn();
-        let lives = child.is_ok();
+        if child.is_err() {
+            let _ = sender.send(child);
+            return;
+        }
         let _ = sender.send(child);
-        while lives {
+        loop {
             std::thread::park();
         }
     })?;
@@ -283,7 +286,7 @@ pub fn find_binaries(major: Option<&str>) -> Option<PathBuf> {
             Some((version, entry.path().join("bin")))
         })
         .collect();
-    installed.sort_by(|a, b| b.0.cmp(&a.0));
+    installed.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let installed = installed.into_iter().map(|(_, folder)| folder);
     named.into_iter().chain(on_path.into_iter().flatten()).chain(installed).find(is_server)
 }

@@ -1,12 +1,13 @@
 //! A whole cluster of real processes on loopback: a coordinator, workers, a database of its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cli::client::Client;
 use cli::process::Signal;
 use cli::views::{NewRun, Run, Status};
+use common::clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
@@ -116,11 +117,19 @@ impl Cluster {
     /// Starts the coordinator, again on the same addresses if there was one.
     pub fn start_coordinator(&mut self) -> Result<()> {
         let (http, link) = (self.http.to_string(), self.link.to_string());
-        let process = Process::start("coordinator", &binaries::path("coordinator"), self.folder.path(), |command| {
-            command
-                .args(["--database-url", &self.database, "--http-listen", &http, "--cluster-listen", &link])
-                .args(&self.shape.coordinator)
-        })?;
+        let process =
+            Process::start("coordinator", &binaries::path("coordinator"), self.folder.path(), |command| {
+                command
+                    .args([
+                        "--database-url",
+                        &self.database,
+                        "--http-listen",
+                        &http,
+                        "--cluster-listen",
+                        &link,
+                    ])
+                    .args(&self.shape.coordinator)
+            })?;
         self.coordinator = Some(process);
         Ok(())
     }
@@ -174,7 +183,8 @@ impl Cluster {
 
     /// Waits until the coordinator is ready for traffic.
     pub async fn until_ready(&self) -> Result<()> {
-        self.eventually("the coordinator is ready", SOON, async || Ok(self.client.ready().await.is_ok())).await
+        self.eventually("the coordinator is ready", SOON, async || Ok(self.client.ready().await.is_ok()))
+            .await
     }
 
     /// Waits until this many workers are connected and take work.
@@ -199,9 +209,9 @@ impl Cluster {
         within: Duration,
         condition: impl AsyncFn() -> Result<bool>,
     ) -> Result<()> {
-        let begin = Instant::now();
+        let begin = clock::now();
         while !condition().await? {
-            if begin.elapsed() > within {
+            if clock::now().since(begin) > within {
                 bail!("after {within:?} it does not hold that {what}");
             }
             tokio::time::sleep(POLL).await;
@@ -217,13 +227,15 @@ impl Cluster {
 
     /// Waits for the end of a run, whatever it is. The coordinator may go and come back meanwhile.
     pub async fn end(&self, id: &str, within: Duration) -> Result<Run> {
-        let begin = Instant::now();
+        let begin = clock::now();
         loop {
             match self.client.run_after(id, 2).await {
                 Ok(run) if run.has_ended() => return Ok(run),
-                Ok(run) if begin.elapsed() > within => bail!("after {within:?} the run has not ended: {run:?}"),
+                Ok(run) if clock::now().since(begin) > within => {
+                    bail!("after {within:?} the run has not ended: {run:?}")
+                }
                 Ok(_) => {}
-                Err(error) if begin.elapsed() > within => return Err(error.into()),
+                Err(error) if clock::now().since(begin) > within => return Err(error.into()),
                 Err(error) if error.is_temporary() => tokio::time::sleep(POLL).await,
                 Err(error) => return Err(error.into()),
             }

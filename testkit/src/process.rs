@@ -76,6 +76,7 @@ impl Process {
     }
 
     /// Prints the end of its log, for a test that fails.
+    #[allow(clippy::print_stderr)] // that is where tests speak
     pub fn show_log(&self) {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
