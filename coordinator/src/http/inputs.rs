@@ -51,7 +51,7 @@ pub trait Document: DeserializeOwned + Serialize + Send + 'static {
 }
 
 /// The store speaks of inputs; clients know of topologies and traffic matrices.
-fn of_kind<D: Document>(error: StoreError) -> ApiError {
+pub fn of_kind<D: Document>(error: StoreError) -> ApiError {
     match error {
         StoreError::NotFound("input") => {
             let what = D::KIND.as_str().replace('_', " ");
@@ -104,7 +104,7 @@ pub async fn import<D: Document>(call: Call) -> Outcome {
 }
 
 /// Stores a new input.
-async fn store<D: Document>(
+pub async fn store<D: Document>(
     call: &Call,
     name: String,
     comment: String,
@@ -274,7 +274,7 @@ fn wrong_query(name: &str, detail: String) -> ApiError {
 }
 
 /// A refusal that lists every error among `findings`.
-fn refusal(code: Code, what: &str, findings: &[Finding]) -> ApiError {
+pub fn refusal(code: Code, what: &str, findings: &[Finding]) -> ApiError {
     let errors: Vec<FieldError> =
         findings.iter().filter(|finding| finding.is_error()).map(FieldError::from).collect();
     let detail = match findings.iter().find(|finding| finding.is_error()) {
@@ -297,7 +297,7 @@ fn raw(bytes: &Bytes) -> Result<Box<RawValue>, ApiError> {
 }
 
 /// A document in the form in which imports store it.
-fn written(document: &impl Serialize) -> Result<Bytes, ApiError> {
+pub fn written(document: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(document)
         .map(Bytes::from)
         .map_err(|error| ApiError::new(Code::Internal, format!("a document cannot be written: {error}")))

@@ -8,6 +8,7 @@ pub mod context;
 pub mod docs;
 pub mod error;
 pub mod events;
+pub mod generate;
 pub mod health;
 pub mod home;
 pub mod input_views;
@@ -89,6 +90,7 @@ routes! {
 
     GET    "/api/v1/traffic-matrices"                   traffic_matrices::list;
     POST   "/api/v1/traffic-matrices"                   traffic_matrices::create documents;
+    POST   "/api/v1/traffic-matrices:generate"          generate::make documents;
     POST   "/api/v1/traffic-matrices/import"            traffic_matrices::import documents;
     POST   "/api/v1/traffic-matrices/validate"          traffic_matrices::validate documents;
     GET    "/api/v1/traffic-matrices/{id}"              traffic_matrices::get;

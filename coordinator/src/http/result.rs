@@ -1,20 +1,106 @@
-//! `/runs/{id}/result`: the report, as it is stored or in the form that `Accept` asks for.
+//! `/runs/{id}/result`: the report, as it is stored or in the form that `Accept` (or `?format=`) asks for.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use common::run::RunPhase;
+use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use optics::export::{ResultFormat, export, plan_report_in};
+use optics::topology::Topology;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, Problem};
+use super::error::{ApiError, Code, FieldError, Problem};
+use super::negotiate::choose;
 use super::router::Outcome;
 use super::runs::run_id;
+use crate::store::runs::RunRow;
 
-/// The report of a run that succeeded.
-#[utoipa::path(get, path = "/api/v1/runs/{id}/result", tag = "runs", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "The report, by the algorithm's `report_schema`", body = Object), (status = 409, description = "There is none, or not yet", body = Problem)))]
+/// In which form.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ResultQuery {
+    /// `json`, `csv`, `xlsx`, `geojson`, `svg` or `html`; goes before `Accept`, for links in browsers.
+    pub format: Option<String>,
+}
+
+/// The report of a run that succeeded: JSON, or its plan as a table, a workbook, a map or a page.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/result", tag = "runs", params(("id" = String, Path, description = "Its id"), ResultQuery),
+    responses((status = 200, description = "The report by the algorithm's `report_schema`, or its plan in another form",
+            content((Object = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "image/svg+xml"), (Object = "application/geo+json"),
+                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
+        (status = 409, description = "There is none, or not yet", body = Problem)))]
 pub async fn result(call: Call) -> Outcome {
     let id = run_id(&call)?;
+    let ResultQuery { format } = call.query()?;
+    let format = wanted(&call, format.as_deref())?;
     let Some(report) = call.context.store.report(id).await? else { return Err(missing(&call).await?) };
-    Ok(Answer::json_text(report).etag(&id.to_string()))
+    let Some(format) = format else {
+        return Ok(Answer::json_text(report).etag(&id.to_string()).header(VARY, "accept"));
+    };
+    let run = call.context.store.run(id).await?;
+    let shown = shown(&call, &run, format, report).await?;
+    let (kind, extension) = (format.media_type(), format.extension());
+    let shows_inline = matches!(format, ResultFormat::Html | ResultFormat::Svg);
+    let disposition = if shows_inline { "inline" } else { "attachment" };
+    Ok(Answer::bytes("application/octet-stream", shown)
+        .header(CONTENT_TYPE, kind)
+        .header(
+            CONTENT_DISPOSITION,
+            &format!("{disposition}; filename=\"{}-{id}.{extension}\"", run.algorithm),
+        )
+        // names in documents come from users: whatever they contain must not run in a reader's browser
+        .header(CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+        .header(VARY, "accept")
+        .etag(&format!("{id}-{extension}")))
+}
+
+/// The wanted form; none for the stored JSON.
+fn wanted(call: &Call, format: Option<&str>) -> Result<Option<ResultFormat>, ApiError> {
+    match format {
+        Some("json") => Ok(None),
+        Some(name) => ResultFormat::from_extension(name).map(Some).ok_or_else(|| {
+            let known = ResultFormat::ALL.map(ResultFormat::extension).join(", ");
+            let detail = format!("{name:?} is not one of json, {known}");
+            ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at("<query format>", detail))
+        }),
+        None => {
+            let offers: Vec<&str> = std::iter::once("application/json")
+                .chain(ResultFormat::ALL.map(ResultFormat::media_type))
+                .collect();
+            let chosen = choose(&call.headers, &offers)?;
+            Ok(chosen.checked_sub(1).and_then(|index| ResultFormat::ALL.get(index).copied()))
+        }
+    }
+}
+
+/// The plan of a report in another form. Drawing takes up to a second and does not hold up other requests.
+async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -> Result<Vec<u8>, ApiError> {
+    let nothing = |why: &str| ApiError::new(Code::NotAPlan, format!("{why}; ask for application/json"));
+    let topology = run.inputs.iter().find(|input| input.role == "topology");
+    let Some(topology) = topology else {
+        return Err(nothing("the run took no topology, so there is no plan to show"));
+    };
+    let topology = call.context.store.document(topology.hash).await?;
+    let algorithm: Arc<str> = run.algorithm.as_str().into();
+    tokio::task::spawn_blocking(move || {
+        let damaged = |error| ApiError::new(Code::Internal, format!("a stored document is damaged: {error}"));
+        let report: Value = serde_json::from_slice(&report).map_err(damaged)?;
+        let topology: Topology = serde_json::from_slice(&topology).map_err(damaged)?;
+        let Some(plan) = plan_report_in(&report) else {
+            return Err(nothing(&format!(
+                "the report of {algorithm} contains no plan that this version can show"
+            )));
+        };
+        export(format, &plan, &topology)
+            .map_err(|error| ApiError::new(Code::Internal, format!("the plan cannot be shown: {error}")))
+    })
+    .await
+    .map_err(|error| ApiError::new(Code::Internal, format!("the plan was not drawn: {error}")))?
 }
 
 /// Why a run has no report.
