@@ -1,7 +1,8 @@
 //! Bounds on the wavelengths of a plan: no higher than what was achieved, and proven by their certificates.
 //!
 //! Let a request need `k` paths: 2 if it is protected by 1+1, else 1. With `W` wavelengths a link of `f` fibre pairs
-//! carries at most `f W` paths. Certificates, and what they prove for any plan that serves every request:
+//! carries at most `f W` paths. Only requests that the plan does not list as blocked count. Certificates, and what they
+//! prove for any plan that serves these requests:
 //!
 //! * **Cut** `{side: [nodes], links: [ids], demand}`. Every path between a node of `side` and one outside crosses a link
 //!   between the two. If the crossing links have `F` fibre pairs and the parted requests need `D` paths in all, then
@@ -78,6 +79,12 @@ fn proven(case: &Case, bound: &Bound, exclusion: &mut Exclusion) -> Result<f64, 
     }
 }
 
+/// The requests that the plan serves: what is blocked needs no wavelength.
+fn served<'a>(case: &Case<'a>) -> Vec<&'a LightpathRequest> {
+    let blocked: BTreeSet<&str> = case.plan.blocked.iter().map(|blocked| blocked.request.as_str()).collect();
+    case.requests.iter().filter(|request| !blocked.contains(request.id.as_str())).collect()
+}
+
 fn paths_needed(request: &LightpathRequest) -> u32 {
     if request.protection == Protection::None { 1 } else { 2 }
 }
@@ -108,7 +115,7 @@ fn by_cut(case: &Case, certificate: &Value) -> Result<f64, String> {
         return Err("its links are not those that cross between the sides".to_owned());
     }
     let demand: u32 =
-        case.requests.iter().filter(|request| parted(&request.a, &request.b)).map(paths_needed).sum();
+        served(case).into_iter().filter(|request| parted(&request.a, &request.b)).map(paths_needed).sum();
     if certificate
         .get("demand")
         .and_then(Value::as_f64)
@@ -141,7 +148,7 @@ fn by_prices(case: &Case, certificate: &Value) -> Result<f64, String> {
     }
     let mut known: BTreeMap<(&str, &str, u32, bool), f64> = BTreeMap::new();
     let mut demand = 0.0;
-    for request in case.requests {
+    for request in served(case) {
         let link_only =
             matches!(request.protection, Protection::OnePlusOne { disjoint: Disjointness::Link, .. });
         let inner = if link_only { Inner::Unlimited } else { Inner::Units(1) };
@@ -162,7 +169,7 @@ fn by_prices(case: &Case, certificate: &Value) -> Result<f64, String> {
 fn by_clique(case: &Case, certificate: &Value, exclusion: &mut Exclusion) -> Result<f64, String> {
     let ids = names(certificate, "requests")?;
     let members: Vec<&LightpathRequest> =
-        case.requests.iter().filter(|request| ids.contains(request.id.as_str())).collect();
+        served(case).into_iter().filter(|request| ids.contains(request.id.as_str())).collect();
     if members.len() != ids.len() {
         return Err("it names requests that there are not, or that there are several of".to_owned());
     }
@@ -180,9 +187,8 @@ fn by_add_drop(case: &Case, certificate: &Value) -> Result<f64, String> {
     let node = certificate.get("node").and_then(Value::as_str).ok_or("it names no `node`")?;
     let once = slot_uses(case, node).filter(|&uses| uses > 0);
     let uses = once.ok_or_else(|| format!("the banks of `{node}` do not limit how often a slot is used"))?;
-    let ends: u32 = case
-        .requests
-        .iter()
+    let ends: u32 = served(case)
+        .into_iter()
         .filter(|request| request.a == node || request.b == node)
         .map(|request| match request.protection {
             Protection::OnePlusOne { source: ProtectionSource::OwnTransponder, .. } => 2,

@@ -164,8 +164,39 @@ impl Instance {
             }
             instance.add(network, position, request, rules.get(&request.demand), allow_unprotected)?;
         }
+        instance.admit_to_ports(network);
         instance.scale_worth();
         Ok(instance)
+    }
+
+    /// Where more requests end than there are ports, those worth least have no chance, whatever the routes.
+    fn admit_to_ports(&mut self, network: &Network) {
+        let ports = |node: usize| {
+            let own = &self.banks[self.banks_of[node].clone()];
+            own.iter().fold(0_u32, |sum, bank| sum.saturating_add(bank.ports))
+        };
+        let all: Vec<u32> = (0..self.nodes).map(ports).collect();
+        let mut left = all.clone();
+        let mut order: Vec<usize> = (0..self.requests.len()).collect();
+        order.sort_by_key(|&request| (std::cmp::Reverse(self.requests[request].worth), request));
+        let mut admitted = vec![false; self.requests.len()];
+        for request in order {
+            let Request { a, b, .. } = self.requests[request];
+            if let Some(node) = [a, b].into_iter().find(|&node| left[node] == 0) {
+                let node_id = network.nodes[node].id.clone();
+                let reason = BlockedReason::Ports { node: node_id, ports: all[node] };
+                self.unroutable.push((self.origin[request], reason));
+                continue;
+            }
+            admitted[request] = true;
+            for node in [a, b].into_iter().filter(|&node| all[node] != UNLIMITED) {
+                left[node] -= 1;
+            }
+        }
+        let mut kept = admitted.iter();
+        self.requests.retain(|_| *kept.next().expect("one for each"));
+        let mut kept = admitted.iter();
+        self.origin.retain(|_| *kept.next().expect("one for each"));
     }
 
     fn of_network(network: &Network) -> Result<Self, TaskError> {
@@ -281,21 +312,17 @@ impl Instance {
                 self.distance[node] = self.hop_distances(node);
             }
         }
-        match self.least_hops(a, b, pairing, rule) {
-            Some(hops) => {
-                self.requests.push(Request { a, b, pairing, rule, worth, hops });
-                self.origin.push(position);
-            }
-            None => {
-                let single = self.least_hops(a, b, Pairing::Single, rule);
-                if let (Some(hops), true) = (single, allow_unprotected) {
-                    self.requests.push(Request { a, b, pairing: Pairing::Single, rule, worth, hops });
-                    self.origin.push(position);
-                } else {
-                    let reason = self.why_unroutable(network, a, b, pairing, rule);
-                    self.unroutable.push((position, reason));
-                }
-            }
+        let (served_as, hops) = match self.least_hops(a, b, pairing, rule) {
+            Some(hops) => (pairing, Some(hops)),
+            None if allow_unprotected => (Pairing::Single, self.least_hops(a, b, Pairing::Single, rule)),
+            None => (pairing, None),
+        };
+        if let Some(hops) = hops {
+            self.requests.push(Request { a, b, pairing: served_as, rule, worth, hops });
+            self.origin.push(position);
+        } else {
+            let reason = self.why_unroutable(network, a, b, pairing, rule);
+            self.unroutable.push((position, reason));
         }
         Ok(())
     }

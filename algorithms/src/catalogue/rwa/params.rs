@@ -44,7 +44,7 @@ impl Default for RwaParams {
             rounds: 12,
             patience: 2,
             seeds: 4,
-            steps: 20_000,
+            steps: 10_000,
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct Router {
     stamp: Vec<u32>,
     time: u32,
     queue: BinaryHeap<Reverse<(u32, u32, u32)>>,
+    order: Vec<(u32, u32)>,
 }
 
 /// Which layer to take where several are equally good.
@@ -65,6 +66,7 @@ impl Router {
             stamp: vec![0; instance.nodes],
             time: 0,
             queue: BinaryHeap::new(),
+            order: Vec::new(),
         }
     }
 
@@ -132,7 +134,7 @@ impl Router {
         };
         if request.pairing != Pairing::Single {
             let place = self.pair_in(layers, request, layer, limit, usable)?;
-            return (self.end_cost(layers, request, &place, prices) == Some(0)).then_some(place);
+            return (end_cost(layers, request, &place, prices) == Some(0)).then_some(place);
         }
         let ends = Ends { a: request.a, b: request.b, rule: request.rule };
         let cost = self.finder.single(layers.instance, ends, limit, usable)?;
@@ -163,9 +165,9 @@ impl Router {
                     }
                     let free = layers.free(arc.link);
                     let mut news = 0;
-                    for word in 0..words {
+                    for (word, free) in free.iter().enumerate() {
                         let at = arc.node * words + word;
-                        let mut bits = self.current[node * words + word] & free[word] & !self.reached[at];
+                        let mut bits = self.current[node * words + word] & free & !self.reached[at];
                         if bits != 0 && node == a && !instance.open[a] {
                             bits = ending(layers, a, arc.link, word, bits, prices);
                         }
@@ -215,8 +217,12 @@ impl Router {
             Preference::From(layer) => layer,
         };
         let mut best: Option<Place> = None;
+        self.open_at_both_ends(layers, request);
         for turn in 0..count {
             let layer = (offset + turn) % count;
+            if self.goal[layer / 64] >> (layer % 64) & 1 == 0 {
+                continue;
+            }
             let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
             if let Some(place) = self.free_in(layers, request, layer, limit, prices, |_| HOP) {
                 let least = place.cost == request.hops * HOP;
@@ -229,23 +235,15 @@ impl Router {
         best
     }
 
-    fn end_cost(
-        &self,
-        layers: &Layers<'_>,
-        request: &Request,
-        place: &Place,
-        prices: &Prices,
-    ) -> Option<u32> {
-        let mut total = 0;
-        for (node, first) in [(request.a, true), (request.b, false)] {
-            if layers.instance.open[node] {
-                continue;
-            }
-            let link = |route: &Vec<usize>| if first { route[0] } else { route[route.len() - 1] };
-            let links: Vec<usize> = place.routes.iter().map(link).collect();
-            total += layers.choose_banks(node, &links, place.layer, prices)?.1;
+    /// Into `goal` the layers in which two links are free at either end of `request`.
+    fn open_at_both_ends(&mut self, layers: &Layers<'_>, request: &Request) {
+        for word in 0..self.words {
+            let two = |node: usize| {
+                let free = layers.instance.adjacency[node].iter().map(|arc| layers.free(arc.link)[word]);
+                free.fold((0, 0), |(one, two), bits| (one | bits, two | one & bits)).1
+            };
+            self.goal[word] = two(request.a) & two(request.b);
         }
-        Some(total)
     }
 
     /// The cheapest pair in `layer` by the prices of arcs, without what its ends cost.
@@ -263,20 +261,36 @@ impl Router {
         Some(Place { layer, routes: self.finder.routes.to_vec(), cost })
     }
 
-    /// The place that displaces least and costs less than `limit`.
+    /// The place that displaces least.
+    ///
+    /// Layers are searched in the order of what their ends alone cost at least, until that is above the best place;
+    /// among equals from `offset` on, in a circle.
     pub fn cheapest_place(
         &mut self,
         layers: &Layers<'_>,
         request: &Request,
         prices: &Prices,
         offset: usize,
-        limit: u32,
     ) -> Option<Place> {
         let count = layers.count();
-        let mut best: Option<Place> = None;
+        let mut order = std::mem::take(&mut self.order);
+        order.clear();
         for turn in 0..count {
             let layer = (offset + turn) % count;
-            let limit = best.as_ref().map_or(limit, |best| best.cost);
+            let at_a = end_floor(layers, request, request.a, layer, prices);
+            let at_b = end_floor(layers, request, request.b, layer, prices);
+            if let (Some(at_a), Some(at_b)) = (at_a, at_b) {
+                order.push((at_a.max(at_b) + request.hops * HOP, index(turn)));
+            }
+        }
+        order.sort_unstable();
+        let mut best: Option<Place> = None;
+        for &(floor, turn) in &order {
+            let layer = (offset + turn as usize) % count;
+            let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
+            if floor >= limit {
+                break;
+            }
             let found = if request.pairing == Pairing::Single {
                 self.single_in(layers, request, layer, limit, prices)
             } else {
@@ -286,6 +300,7 @@ impl Router {
                 best = Some(place);
             }
         }
+        self.order = order;
         best
     }
 
@@ -338,7 +353,7 @@ impl Router {
         let hops: usize = place.routes.iter().map(Vec::len).sum();
         place.cost = u32::try_from(hops).unwrap_or(u32::MAX) * HOP
             + holders.iter().map(|&holder| prices.of(holder)).sum::<u32>()
-            + self.end_cost(layers, request, &place, prices)?;
+            + end_cost(layers, request, &place, prices)?;
         (place.cost < limit).then_some(place)
     }
 
@@ -423,6 +438,39 @@ impl Router {
         route.reverse();
         route
     }
+}
+
+/// What the ends of `place` cost.
+fn end_cost(layers: &Layers<'_>, request: &Request, place: &Place, prices: &Prices) -> Option<u32> {
+    let mut total = 0;
+    for (node, first) in [(request.a, true), (request.b, false)] {
+        if layers.instance.open[node] {
+            continue;
+        }
+        let link = |route: &Vec<usize>| if first { route[0] } else { route[route.len() - 1] };
+        let links: Vec<usize> = place.routes.iter().map(link).collect();
+        total += layers.choose_banks(node, &links, place.layer, prices)?.1;
+    }
+    Some(total)
+}
+
+/// What the links at one end of `request` alone cost at least in `layer`; none if too few can be had.
+fn end_floor(
+    layers: &Layers<'_>,
+    request: &Request,
+    node: usize,
+    layer: usize,
+    prices: &Prices,
+) -> Option<u32> {
+    let links = layers.instance.adjacency[node].iter().map(|arc| arc.link);
+    let had = links.filter_map(|link| layers.cheapest_fibre(link, layer, prices));
+    if request.pairing == Pairing::Single {
+        return had.map(|(_, _, price)| price).min();
+    }
+    let had: Vec<(u32, u32)> = had.map(|(_, holder, price)| (holder, price)).collect();
+    let pairs =
+        had.iter().enumerate().flat_map(|(i, one)| had[i + 1..].iter().map(move |other| (one, other)));
+    pairs.map(|(one, other)| if one.0 == other.0 { one.1 } else { one.1 + other.1 }).min()
 }
 
 /// The layers among `bits` of a word in which `node` can end a request over `link`.

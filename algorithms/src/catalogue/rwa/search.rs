@@ -141,7 +141,7 @@ impl<'a> Search<'a> {
     /// Places one request, displacing as little as possible.
     fn step(&mut self) {
         self.prices.step += 1;
-        if self.prices.step % DECAY_EVERY == 0 {
+        if self.prices.step.is_multiple_of(DECAY_EVERY) {
             for (weight, base) in self.prices.weight.iter_mut().zip(&self.base) {
                 *weight -= (*weight - base) / 10;
             }
@@ -155,7 +155,7 @@ impl<'a> Search<'a> {
             return;
         }
         let own = &self.instance.requests[request as usize];
-        let place = self.router.cheapest_place(&self.layers, own, &self.prices, offset, u32::MAX);
+        let place = self.router.cheapest_place(&self.layers, own, &self.prices, offset);
         let displaced =
             place.and_then(|place| self.layers.place(request, place.layer, &place.routes, &self.prices));
         let Some(displaced) = displaced else {

@@ -231,7 +231,7 @@ fn after_round(task: &Task, params: &RwaParams, state: &SearchState, found: Vec<
     elites.truncate(ELITES);
     let best = &elites[0];
     let rank = best.rank(&task.instance);
-    let progress = before.is_none_or(|before| (rank.0, rank.1) < (before.0, before.1));
+    let progress = before.is_none_or(|before| rank < before);
     let idle = if progress { 0 } else { state.idle + 1 };
     let met = rank.0 == 0 && rank.1 <= state.floor;
     if met || idle >= params.patience || state.round + 1 >= params.rounds {

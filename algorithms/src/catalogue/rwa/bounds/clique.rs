@@ -87,7 +87,7 @@ impl Search<'_> {
         candidates: Vec<usize>,
     ) -> Result<(), AlgorithmError> {
         self.tree += 1;
-        if self.tree % 256 == 0 {
+        if self.tree.is_multiple_of(256) {
             self.control.check()?;
         }
         if weight > self.weight {

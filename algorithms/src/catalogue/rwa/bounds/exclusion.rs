@@ -1,9 +1,15 @@
 //! Whether two requests can never have the same wavelength, whatever their routes.
+//!
+//! Shown in one of three ways: they end at a node that takes a slot once; some links and nodes part the ends of both
+//! and let less through than both need; or, for two requests with node-disjoint pairs of routes, every circle through
+//! the ends of one shares a link with every circle through the ends of the other. The last is exact, but circles may be
+//! too many to list; then nothing is claimed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::slot_uses;
-use crate::catalogue::rwa::instance::{Instance, Pairing};
+use crate::catalogue::rwa::disjoint::{Ends, RouteFinder};
+use crate::catalogue::rwa::instance::{Arc, Instance, Pairing};
 
 /// What a request asks of one wavelength.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +29,13 @@ pub struct Exclusion<'a> {
     arcs: Vec<(u32, u8)>,
     from: Vec<Vec<u32>>,
     original: Vec<u8>,
+    finder: RouteFinder,
+    circles: BTreeMap<(usize, usize), Option<Vec<u128>>>,
 }
+
+/// Most circles listed between two ends, and most steps taken to list them.
+const MOST_CIRCLES: usize = 20_000;
+const MOST_STEPS: usize = 1_000_000;
 
 const PLENTY: u8 = 100;
 
@@ -36,6 +48,8 @@ impl<'a> Exclusion<'a> {
             arcs: Vec::new(),
             from: vec![Vec::new(); 2 * instance.nodes + 2],
             original: Vec::new(),
+            finder: RouteFinder::new(instance.nodes),
+            circles: BTreeMap::new(),
         };
         for node in 0..instance.nodes {
             own.arc(2 * node, 2 * node + 1, 0);
@@ -63,10 +77,41 @@ impl<'a> Exclusion<'a> {
         if [one.a, one.b].iter().any(|&end| self.once[end] && (end == other.a || end == other.b)) {
             return true;
         }
-        [(other.a, other.b), (other.b, other.a)].into_iter().any(|(near, far)| {
+        let parted = [(other.a, other.b), (other.b, other.a)].into_iter().any(|(near, far)| {
             // Joined ends on both sides would be one node: this way of pairing the ends has no cut.
             one.a != far && one.b != near && !self.fit(one, other, [one.a, near], [one.b, far])
-        })
+        });
+        parted || self.circles_meet(one, other)
+    }
+
+    /// Whether every circle through the ends of one shares a link with every circle through those of the other.
+    fn circles_meet(&mut self, one: Kind, other: Kind) -> bool {
+        let instance = self.instance;
+        let listable = instance.links.len() <= 128 && instance.links.iter().all(|link| link.fibres == 1);
+        if !listable || one.pairing != Pairing::Nodes || other.pairing != Pairing::Nodes {
+            return false;
+        }
+        if self.room_beside(one, other) || self.room_beside(other, one) {
+            return false;
+        }
+        for kind in [one, other] {
+            self.circles.entry((kind.a, kind.b)).or_insert_with(|| circles(instance, kind.a, kind.b));
+        }
+        let listed = |kind: Kind| self.circles[&(kind.a, kind.b)].as_deref();
+        let (Some(own), Some(others)) = (listed(one), listed(other)) else { return false };
+        own.iter().all(|circle| others.iter().all(|second| circle & second != 0))
+    }
+
+    /// Whether beside a shortest circle of `one` there is room for one of `other`: the usual case, quickly seen.
+    fn room_beside(&mut self, one: Kind, other: Kind) -> bool {
+        let instance = self.instance;
+        let ends = |kind: Kind| Ends { a: kind.a, b: kind.b, rule: 0 };
+        if self.finder.pair(instance, ends(one), true, u32::MAX, |_, _| Some(1)).is_none() {
+            return false;
+        }
+        let taken: Vec<usize> = self.finder.routes.iter().flatten().copied().collect();
+        let price = |arc: Arc, _| (!taken.contains(&arc.link)).then_some(1);
+        self.finder.pair(instance, ends(other), true, u32::MAX, price).is_some()
     }
 
     /// Whether the routes of both find room from `near` to `far` if they may be exchanged for each other.
@@ -121,5 +166,62 @@ impl<'a> Exclusion<'a> {
             }
         }
         false
+    }
+}
+
+/// The links of every circle through `a` and `b`, that is of every node-disjoint pair of routes, as bits; none if there
+/// are too many.
+fn circles(instance: &Instance, a: usize, b: usize) -> Option<Vec<u128>> {
+    let mut walk = Walk {
+        instance,
+        home: a,
+        goal: b,
+        visited: vec![false; instance.nodes],
+        steps: 0,
+        found: Vec::new(),
+    };
+    walk.visited[a] = true;
+    for (position, arc) in instance.adjacency[a].iter().enumerate() {
+        // Each circle is found once: it comes home over a later link than it left by.
+        let returns: u128 = instance.adjacency[a][position + 1..].iter().map(|back| 1 << back.link).sum();
+        walk.enter(arc.node, 1 << arc.link, returns, false)?;
+    }
+    Some(walk.found)
+}
+
+struct Walk<'a> {
+    instance: &'a Instance,
+    home: usize,
+    goal: usize,
+    visited: Vec<bool>,
+    steps: usize,
+    found: Vec<u128>,
+}
+
+impl Walk<'_> {
+    /// Goes on from `node`, reached over `links`; `past` once the goal lies behind.
+    fn enter(&mut self, node: usize, links: u128, returns: u128, past: bool) -> Option<()> {
+        let instance = self.instance;
+        let past = past || node == self.goal;
+        if node != self.goal && !instance.transit[node] {
+            return Some(());
+        }
+        self.visited[node] = true;
+        for arc in &instance.adjacency[node] {
+            self.steps += 1;
+            if self.steps > MOST_STEPS || self.found.len() > MOST_CIRCLES {
+                return None;
+            }
+            let bit = 1_u128 << arc.link;
+            if arc.node == self.home {
+                if past && returns & bit != 0 {
+                    self.found.push(links | bit);
+                }
+            } else if !self.visited[arc.node] {
+                self.enter(arc.node, links | bit, returns, past)?;
+            }
+        }
+        self.visited[node] = false;
+        Some(())
     }
 }
