@@ -34,8 +34,8 @@ pub struct Config {
     pub unstored_mib: u32,
 
     /// Time from SIGTERM to the end of the process at the latest, in seconds. What does not end by then is handed
-    /// back. Below the 30 s after which Kubernetes kills.
-    #[arg(long, env = "NETPLANNER_DRAIN_GRACE_S", default_value_t = 25)]
+    /// back. Must be shorter than the time after which whatever runs workers kills them.
+    #[arg(long, env = "NETPLANNER_DRAIN_GRACE_S", default_value_t = 30)]
     pub drain_grace_s: u32,
 
     /// The secret that the coordinator must know too. Between machines it only guards against mistakes.

@@ -3,13 +3,11 @@
 //! Runs on a thread of the executor and may block and panic. A shard costs the lane two readings of the clocks, a few
 //! atomics and an uncontended lock, and no message: the agent collects outcomes every 20 ms and when the lane returns.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use algorithms::{AlgorithmError, Control, ErasedStep};
-use common::clock::Timestamp;
+use algorithms::{AlgorithmError, ErasedStep};
 use common::ids::{LeaseId, RunId, StageIndex};
 use common::limits::{RESULT_BYTES, SHARDS_PER_STAGE, STATE_BYTES};
 use common::protocol::{DocumentKey, PartialsPage, ResultKey};
@@ -20,10 +18,8 @@ use crate::agent::event::{Computed, LaneEnd};
 use crate::agent::outbox::Kept;
 use crate::cache::{Run, Stage};
 use crate::compute::Compute;
+use crate::desk::Desk;
 use crate::meter::Meter;
-
-/// Outcomes of this many bytes are told at once instead of at the next collection.
-const FULL_BYTES: usize = 256 << 10;
 
 /// How often a waiting lane looks whether it should return.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -66,106 +62,6 @@ pub struct Order {
     pub pages: Mutex<Receiver<Result<Vec<u8>, String>>>,
 }
 
-/// What a lane and the agent share while a task runs.
-pub struct Desk {
-    /// Tells the lane to return.
-    pub control: Control,
-    room: Arc<Room>,
-    pages: Sender<Result<Vec<u8>, String>>,
-    outcomes: Mutex<Vec<Computed>>,
-    outcome_bytes: AtomicUsize,
-    /// The shard that runs plus one; 0 for none.
-    shard: AtomicU32,
-    began: AtomicU64,
-}
-
-impl Desk {
-    /// A desk, and the end at which its lane gets pages.
-    pub fn new(room: Arc<Room>) -> (Arc<Self>, Receiver<Result<Vec<u8>, String>>) {
-        let (pages, receiver) = channel();
-        let desk = Self {
-            control: Control::new(),
-            room,
-            pages,
-            outcomes: Mutex::new(Vec::new()),
-            outcome_bytes: AtomicUsize::new(0),
-            shard: AtomicU32::new(0),
-            began: AtomicU64::new(0),
-        };
-        (Arc::new(desk), receiver)
-    }
-
-    /// The shard that runs and when it began.
-    pub fn current(&self) -> Option<(u32, Timestamp)> {
-        let shard = self.shard.load(Ordering::Acquire).checked_sub(1)?;
-        Some((shard, Timestamp(self.began.load(Ordering::Acquire))))
-    }
-
-    /// Takes the outcomes so far.
-    pub fn collect(&self) -> Vec<Computed> {
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        self.outcome_bytes.store(0, Ordering::Relaxed);
-        std::mem::take(&mut *outcomes)
-    }
-
-    /// Gives a page to the lane.
-    pub fn page(&self, page: Result<Vec<u8>, String>) {
-        // A lane that returned meanwhile needs none.
-        let _ = self.pages.send(page);
-    }
-
-    fn begin(&self, shard: u32, at: Timestamp) {
-        self.began.store(at.0, Ordering::Release);
-        self.shard.store(shard + 1, Ordering::Release);
-    }
-
-    fn end(&self) {
-        self.shard.store(0, Ordering::Release);
-    }
-
-    /// Leaves an outcome. Returns whether the agent should collect now.
-    fn leave(&self, outcome: Computed) -> bool {
-        let bytes = if let Computed::Result(kept) = &outcome { kept.bytes.len() } else { 0 };
-        self.room.used.fetch_add(bytes, Ordering::Relaxed);
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
-        let before = self.outcome_bytes.fetch_add(bytes, Ordering::Relaxed);
-        before < FULL_BYTES && before + bytes >= FULL_BYTES
-    }
-}
-
-/// Bytes of results that are kept until they are stored: lanes wait while there are too many.
-pub struct Room {
-    limit: usize,
-    used: AtomicUsize,
-}
-
-impl Room {
-    /// Room for about `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, used: AtomicUsize::new(0) }
-    }
-
-    /// Results of so many bytes are no longer kept.
-    pub fn release(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn full(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= self.limit
-    }
-
-    /// Waits for room. Returns whether it had to.
-    fn wait(&self, control: &Control) -> bool {
-        if !self.full() {
-            return false;
-        }
-        while self.full() && !control.is_cancelled() {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        true
-    }
-}
-
 /// Does what the order says.
 pub fn work(order: &Order, compute: &Compute, notify: &Notify) -> LaneEnd {
     match &order.work {
@@ -202,7 +98,7 @@ fn shards(
     };
     let mut meter = Meter::start();
     for shard in range.iter() {
-        if desk.room.wait(&desk.control) {
+        if desk.wait_for_room() {
             meter.skip();
         }
         if desk.control.is_cancelled() {

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod cache;
 pub mod compute;
 pub mod config;
+pub mod desk;
 pub mod executor;
 pub mod lane;
 pub mod link;

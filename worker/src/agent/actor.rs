@@ -20,7 +20,8 @@ use super::event::{AgentAction, AgentEvent, Computed, Exit, FAREWELL, LaneEnd, U
 use super::library::{Catalogue, Library, LibraryAction, Materials};
 use crate::compute::Compute;
 use crate::executor::{Executor, ExecutorError};
-use crate::lane::{Desk, LaneNotice, Order, Room, Work};
+use crate::desk::{Desk, Room};
+use crate::lane::{LaneNotice, Order, Work};
 use crate::link::{LinkCommand, LinkEvent};
 use crate::meter;
 

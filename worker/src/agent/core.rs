@@ -8,22 +8,22 @@
 //!
 //! A lease is held from `Assign` until the outcome of its last shard was sent; a result is kept until `Stored`,
 //! whatever becomes of its lease ([`Outbox`]). A lane that was told to stop is not free before it returned, and one
-//! that does not return within [`STUCK_AFTER`] ends the process.
+//! that does not return within [`super::tasks::STUCK_AFTER`] ends the process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{Epoch, LeaseId, RunId};
-use common::protocol::{Assignment, Heartbeat, HeldLease, Hello, ToWorker, WorkerCommand, WorkerFact};
-use common::run::{ShardRange, Task, TaskError, TaskErrorKind, TaskKind};
+use common::ids::{Epoch, LeaseId};
+use common::protocol::{Heartbeat, HeldLease, Hello, ToWorker, WorkerCommand, WorkerFact};
 
-use super::event::{AgentAction, AgentEvent, Computed, Document, Exit, LaneEnd, Usage};
+use super::event::{AgentAction, AgentEvent, Document, Exit, Usage};
 use super::outbox::Outbox;
 use super::talk::{Spoken, Talk};
+use super::tasks::{Lane, Lease, Stage};
 
-/// A shard that does not return this long after it was told to stop never will.
-pub const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// A process that is to end does not wait longer for a leader to come back: what it holds will be computed again.
+const LONELY: Duration = Duration::from_secs(3);
 
 /// What the core knows of its own worker.
 #[derive(Clone, Debug)]
@@ -44,49 +44,9 @@ pub struct Identity {
     pub kept_bytes: usize,
 }
 
-/// Where a lease stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Its documents are on their way.
-    Preparing,
-    /// Waits for a lane.
-    Ready,
-    /// A lane is at it.
-    Running,
-    /// Computed; some outcome was not sent yet.
-    Telling,
-}
-
-#[derive(Debug)]
-struct Lease {
-    task: Task,
-    timeout: Option<Duration>,
-    stage: Stage,
-    /// What is still to be computed of a range; a lane that returns early leaves the rest here.
-    rest: Option<ShardRange>,
-    began: Option<Timestamp>,
-    finished: u32,
-    unsent: u32,
-}
-
-/// Why a lane was told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// Nobody wants the task any more; with `report` the leader is told once the lane is free.
-    Unwanted { report: bool },
-    /// This shard took too long.
-    TimedOut { shard: u32 },
-}
-
-#[derive(Debug)]
-struct Lane {
-    run: RunId,
-    stop: Option<(Stop, Timestamp)>,
-}
-
 /// Whether the worker takes work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Working,
     /// By command; `Undrain` ends it.
     Draining,
@@ -100,17 +60,17 @@ enum Mode {
 
 /// See the module.
 pub struct Core {
-    identity: Identity,
-    talk: Talk,
-    epoch: Epoch,
-    leases: BTreeMap<LeaseId, Lease>,
+    pub(super) identity: Identity,
+    pub(super) talk: Talk,
+    pub(super) epoch: Epoch,
+    pub(super) leases: BTreeMap<LeaseId, Lease>,
     /// Leases without a lane, in the order in which they are to begin.
-    waiting: VecDeque<LeaseId>,
-    lanes: BTreeMap<LeaseId, Lane>,
-    outbox: Outbox,
-    mode: Mode,
-    usage: Usage,
-    ended: bool,
+    pub(super) waiting: VecDeque<LeaseId>,
+    pub(super) lanes: BTreeMap<LeaseId, Lane>,
+    pub(super) outbox: Outbox,
+    pub(super) mode: Mode,
+    pub(super) usage: Usage,
+    pub(super) ended: bool,
 }
 
 impl Core {
@@ -256,250 +216,6 @@ impl Core {
             }
         }
     }
-
-    fn assign(&mut self, assignment: Assignment, actions: &mut Vec<AgentAction>) {
-        let Assignment { lease: id, task, shard_timeout_ms } = assignment;
-        if self.leases.contains_key(&id) || self.lanes.contains_key(&id) {
-            return;
-        }
-        let rest = match task.kind {
-            TaskKind::Shards { range, .. } => Some(range),
-            TaskKind::Advance { .. } => None,
-        };
-        let timeout = (shard_timeout_ms > 0).then(|| Duration::from_millis(shard_timeout_ms));
-        let stage = Stage::Preparing;
-        self.leases.insert(id, Lease { task, timeout, stage, rest, began: None, finished: 0, unsent: 0 });
-        self.waiting.push_back(id);
-        actions.push(AgentAction::Prepare { lease: id, task });
-    }
-
-    fn unstarted(&self, lease: LeaseId) -> bool {
-        self.leases.get(&lease).is_some_and(|lease| lease.began.is_none() && lease.finished == 0)
-    }
-
-    /// Gives leases up, whether held or never taken, and says so.
-    fn hand_back(&mut self, leases: Vec<LeaseId>, actions: &mut Vec<AgentAction>) {
-        if leases.is_empty() {
-            return;
-        }
-        for lease in &leases {
-            self.forget(*lease, actions);
-        }
-        actions.push(AgentAction::Say(WorkerFact::HandedBack { leases }));
-    }
-
-    fn hand_back_unstarted(&mut self, actions: &mut Vec<AgentAction>) {
-        let unstarted = self.leases.keys().copied().filter(|lease| self.unstarted(*lease)).collect();
-        self.hand_back(unstarted, actions);
-    }
-
-    fn forget(&mut self, lease: LeaseId, actions: &mut Vec<AgentAction>) {
-        if self.leases.remove(&lease).is_some() {
-            self.waiting.retain(|waiting| *waiting != lease);
-            actions.push(AgentAction::Unprepare { lease });
-        }
-    }
-
-    /// Forgets a lease that is no longer wanted and stops its lane.
-    fn drop_lease(&mut self, lease: LeaseId, report: bool, now: Timestamp, actions: &mut Vec<AgentAction>) {
-        if self.lanes.contains_key(&lease) {
-            self.stop(lease, Stop::Unwanted { report }, now, actions);
-            self.forget(lease, actions);
-        } else if report {
-            self.hand_back(vec![lease], actions);
-        } else {
-            self.forget(lease, actions);
-        }
-    }
-
-    // ---- lanes ----
-
-    fn begin(&mut self, now: Timestamp, actions: &mut Vec<AgentAction>) {
-        let (mut started, mut begun) = (Vec::new(), Vec::new());
-        while self.mode == Mode::Working || self.mode == Mode::Draining || self.may_finish(now) {
-            if self.lanes.len() >= usize::from(self.identity.lanes)
-                || self.outbox.bytes() >= self.identity.kept_bytes
-            {
-                break;
-            }
-            let ready = |id: &&LeaseId| self.leases.get(id).is_some_and(|lease| lease.stage == Stage::Ready);
-            let Some(id) = self.waiting.iter().find(ready).copied() else { break };
-            self.waiting.retain(|waiting| *waiting != id);
-            let Some(lease) = self.leases.get_mut(&id) else { break };
-            lease.stage = Stage::Running;
-            if lease.began.is_none() {
-                lease.began = Some(now);
-                started.push(id);
-            }
-            self.lanes.insert(id, Lane { run: lease.task.run, stop: None });
-            begun.push(AgentAction::Begin { lease: id, task: lease.task, rest: lease.rest });
-        }
-        // Told first: a task that takes the process down at once is still blamed.
-        if !started.is_empty() && self.talk.welcomed() {
-            actions.push(AgentAction::Say(WorkerFact::Started { leases: started }));
-        }
-        actions.append(&mut begun);
-    }
-
-    /// While the process ends, what was begun is still finished: a range whose shard panicked goes on.
-    fn may_finish(&self, now: Timestamp) -> bool {
-        matches!(self.mode, Mode::Ending { stop_at, .. } if now < stop_at)
-    }
-
-    fn stop(&mut self, lease: LeaseId, why: Stop, now: Timestamp, actions: &mut Vec<AgentAction>) {
-        let Some(lane) = self.lanes.get_mut(&lease) else { return };
-        // A reason that came first stays, unless the task became unwanted meanwhile; the time to return runs on.
-        match &mut lane.stop {
-            None => {
-                lane.stop = Some((why, now));
-                actions.push(AgentAction::Stop { lease });
-            }
-            Some((reason, _)) => {
-                if matches!(why, Stop::Unwanted { .. }) {
-                    *reason = why;
-                }
-            }
-        }
-    }
-
-    fn watch(
-        &mut self,
-        id: LeaseId,
-        shard: u32,
-        since: Timestamp,
-        now: Timestamp,
-        actions: &mut Vec<AgentAction>,
-    ) {
-        let timeout = self.leases.get(&id).and_then(|lease| lease.timeout);
-        if timeout.is_some_and(|timeout| now.since(since) > timeout) {
-            self.stop(id, Stop::TimedOut { shard }, now, actions);
-        }
-    }
-
-    fn find_stuck(&mut self, now: Timestamp, actions: &mut Vec<AgentAction>) {
-        if matches!(self.mode, Mode::Ending { exit: Exit::Stuck, .. }) {
-            return;
-        }
-        let stuck: Vec<(LeaseId, Stop)> = self
-            .lanes
-            .iter()
-            .filter_map(|(id, lane)| lane.stop.map(|(why, at)| (*id, why, at)))
-            .filter(|(_, _, at)| now.since(*at) > STUCK_AFTER)
-            .map(|(id, why, _)| (id, why))
-            .collect();
-        if stuck.is_empty() {
-            return;
-        }
-        for (id, why) in stuck {
-            if let Stop::TimedOut { shard } = why {
-                self.fail(id, Some(shard), timed_out(shard));
-            }
-            let run = self.lanes.remove(&id).map(|lane| lane.run);
-            actions.push(AgentAction::Stuck { lease: id, run });
-        }
-        self.end(Exit::Stuck, Duration::from_secs(2), now, actions);
-        let all = self.leases.keys().copied().collect();
-        self.tell_outcomes(actions);
-        self.hand_back(all, actions);
-    }
-
-    fn computed(&mut self, id: LeaseId, outcomes: Vec<Computed>, actions: &mut Vec<AgentAction>) {
-        for outcome in outcomes {
-            match outcome {
-                Computed::Result(kept) => {
-                    let bytes = kept.bytes.len();
-                    if !self.wanted(id) || !self.outbox.add(kept) {
-                        actions.push(AgentAction::Release { bytes });
-                        continue;
-                    }
-                    if let Some(lease) = self.leases.get_mut(&id) {
-                        lease.finished += 1;
-                        lease.unsent += 1;
-                    }
-                }
-                Computed::Failed { shard, error } => self.fail(id, shard, error),
-            }
-        }
-    }
-
-    /// Results of revoked leases count as well; those of an ended run do not.
-    fn wanted(&self, id: LeaseId) -> bool {
-        let stop = self.lanes.get(&id).and_then(|lane| lane.stop).map(|(why, _)| why);
-        self.leases.contains_key(&id) || stop == Some(Stop::Unwanted { report: false })
-    }
-
-    fn fail(&mut self, id: LeaseId, shard: Option<u32>, error: TaskError) {
-        // The failure of a task that nobody wants is nobody's.
-        let Some(lease) = self.leases.get_mut(&id) else { return };
-        let (TaskKind::Advance { stage } | TaskKind::Shards { stage, .. }) = lease.task.kind;
-        lease.unsent += 1;
-        lease.finished += u32::from(shard.is_some());
-        let fact = WorkerFact::Failed { lease: id, run: lease.task.run, stage, shard, error };
-        self.outbox.add_failure(id, fact);
-    }
-
-    fn unprepared(&mut self, id: LeaseId, error: TaskError) {
-        let Some(lease) = self.leases.get_mut(&id).filter(|lease| lease.stage == Stage::Preparing) else {
-            return;
-        };
-        let shard = lease.rest.map(|rest| rest.first);
-        lease.stage = Stage::Telling;
-        lease.rest = lease.rest.and_then(|rest| after(rest, rest.first + 1));
-        self.waiting.retain(|waiting| *waiting != id);
-        self.fail(id, shard, error);
-    }
-
-    fn lane_freed(&mut self, id: LeaseId, end: LaneEnd, actions: &mut Vec<AgentAction>) {
-        let Some(lane) = self.lanes.remove(&id) else { return };
-        let stop = lane.stop.map(|(why, _)| why);
-        if let (Some(Stop::TimedOut { shard }), LaneEnd::Stopped { next: Some(next) }) = (stop, end)
-            && shard == next
-        {
-            self.fail(id, Some(shard), timed_out(shard));
-            return self.go_on(id, shard + 1);
-        }
-        match (stop, end) {
-            (Some(Stop::Unwanted { report }), _) => {
-                if report {
-                    actions.push(AgentAction::Say(WorkerFact::HandedBack { leases: vec![id] }));
-                }
-                self.forget(id, actions);
-            }
-            (_, LaneEnd::Done) => {
-                if let Some(lease) = self.leases.get_mut(&id) {
-                    lease.rest = None;
-                    lease.stage = Stage::Telling;
-                }
-            }
-            (_, LaneEnd::GaveUp { next }) => {
-                if let Some(lease) = self.leases.get_mut(&id) {
-                    lease.rest = next.and_then(|next| lease.rest.and_then(|rest| after(rest, next)));
-                    lease.stage = Stage::Telling;
-                }
-            }
-            (_, LaneEnd::Panicked { next: Some(next) } | LaneEnd::Stopped { next: Some(next) }) => {
-                self.go_on(id, next);
-            }
-            (_, LaneEnd::Panicked { next: None } | LaneEnd::Stopped { next: None }) => {
-                if let Some(lease) = self.leases.get_mut(&id) {
-                    lease.stage = Stage::Telling;
-                }
-            }
-        }
-    }
-
-    /// Goes on with the rest of a range, before anything that waits.
-    fn go_on(&mut self, id: LeaseId, next: u32) {
-        let Some(lease) = self.leases.get_mut(&id) else { return };
-        lease.rest = lease.rest.and_then(|rest| after(rest, next));
-        if lease.rest.is_some() {
-            lease.stage = Stage::Ready;
-            self.waiting.push_front(id);
-        } else {
-            lease.stage = Stage::Telling;
-        }
-    }
-
     // ---- what the worker says ----
 
     fn speak(&mut self, now: Timestamp, actions: &mut Vec<AgentAction>) {
@@ -526,7 +242,7 @@ impl Core {
         }
     }
 
-    fn tell_outcomes(&mut self, actions: &mut Vec<AgentAction>) {
+    pub(super) fn tell_outcomes(&mut self, actions: &mut Vec<AgentAction>) {
         if !self.talk.welcomed() {
             return;
         }
@@ -571,7 +287,7 @@ impl Core {
 
     // ---- the end ----
 
-    fn end(&mut self, exit: Exit, grace: Duration, now: Timestamp, actions: &mut Vec<AgentAction>) {
+    pub(super) fn end(&mut self, exit: Exit, grace: Duration, now: Timestamp, actions: &mut Vec<AgentAction>) {
         if let Mode::Ending { exit: earlier, .. } = self.mode
             && (earlier == exit || exit == Exit::Clean)
         {
@@ -599,7 +315,7 @@ impl Core {
             }
         }
         let nothing_left = self.leases.is_empty() && self.lanes.is_empty() && self.outbox.is_empty();
-        if nothing_left || now >= end_at {
+        if nothing_left || now >= end_at || self.talk.alone(now) > LONELY {
             if self.talk.welcomed() {
                 actions.push(AgentAction::Say(WorkerFact::Leaving));
             }
@@ -608,19 +324,6 @@ impl Core {
         }
     }
 }
-
-fn after(rest: ShardRange, next: u32) -> Option<ShardRange> {
-    (next < rest.end()).then(|| ShardRange { first: next, count: rest.end() - next })
-}
-
-fn timed_out(shard: u32) -> TaskError {
-    TaskError {
-        kind: TaskErrorKind::TimedOut,
-        message: format!("shard {shard} took longer than allowed"),
-        pointer: None,
-    }
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! The agent: what a worker holds, what it does with it, and what it says of it.
 //!
-//! [`core`], [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
+//! [`core`] (with `tasks`), [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
 
 pub mod actor;
 pub mod core;
@@ -8,3 +8,6 @@ pub mod event;
 pub mod library;
 pub mod outbox;
 pub mod talk;
+#[cfg(test)]
+mod stories;
+mod tasks;

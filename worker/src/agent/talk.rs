@@ -80,6 +80,11 @@ impl Talk {
         matches!(self.state, State::Welcomed { .. })
     }
 
+    /// How long nobody has been there to talk to; zero while somebody is.
+    pub fn alone(&self, now: Timestamp) -> Duration {
+        if self.welcomed() { Duration::ZERO } else { now.since(self.heard) }
+    }
+
     /// The next heartbeat is said at once: it carries news.
     pub fn beat_soon(&mut self) {
         if let State::Welcomed { next, .. } = &mut self.state {
