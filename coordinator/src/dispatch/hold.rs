@@ -30,10 +30,16 @@ impl Scheduler {
             return;
         }
         let algorithms = offers.iter().map(|offer| self.algorithm_number(offer)).collect();
+        let mut repeated = false;
         match self.workers.get_mut(&id) {
             Some(known) if known.incarnation > incarnation => {
                 self.oddities.stranger += 1;
                 return;
+            }
+            Some(known) if known.incarnation == incarnation && known.is_linked() => {
+                // sent before the welcome arrived: it does not know what it was given since
+                known.heard_at = self.now;
+                repeated = true;
             }
             Some(known) => {
                 known.incarnation = incarnation;
@@ -55,8 +61,10 @@ impl Scheduler {
         if self.drained.contains(&id) {
             self.send(id, WorkerCommand::Drain);
         }
-        self.held(id, &hello.held, true);
-        self.count_lanes();
+        if !repeated {
+            self.held(id, &hello.held, true);
+            self.count_lanes();
+        }
     }
 
     /// A worker told what it holds; `new_connection` if what was sent before may not have arrived.

@@ -1,6 +1,7 @@
 //! Taking results: what counts, what is a repetition, what is acknowledged when.
 
 use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
+use common::limits::RESULT_BYTES;
 use common::protocol::{Announcement, ResultKey, ShardResult, WorkerCommand};
 use common::run::{Outcome, TaskError, TaskErrorKind};
 use common::wire;
@@ -61,6 +62,11 @@ impl Scheduler {
     pub(super) fn announced(&mut self, worker: WorkerId, news: Vec<Announcement>) {
         for news in news {
             match self.standing(&news.key) {
+                Standing::Counts if news.bytes > RESULT_BYTES as u64 => {
+                    let message = format!("a result of {} bytes; at most {RESULT_BYTES} are stored", news.bytes);
+                    let error = TaskError { kind: TaskErrorKind::Unstorable, message, pointer: None };
+                    self.attempt_failed(worker, news.key, error);
+                }
                 Standing::Counts => {
                     let again = self.inbox.contains(&place(&news.key));
                     if !self.inbox.announce(worker, news) {

@@ -23,6 +23,10 @@ use super::workers::{Presence, Worker};
 /// Acknowledgements in one message: far below the limit of a message.
 const KEYS_PER_MESSAGE: usize = 10_000;
 
+/// A worker that was silent for so many times the time after which it is lost is forgotten; should it live, it
+/// reconnects, because nothing is sent to it any more.
+const FORGOTTEN: u32 = 12;
+
 /// Owns everything that dispatch knows. Rebuilt, never stored.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -451,6 +455,7 @@ impl Scheduler {
             let silent = self.now.since(worker.heard_at);
             match worker.presence {
                 Presence::Unlinked { since } if self.now.since(since) >= reconnect => gone.push(worker.id),
+                Presence::Lost if silent >= silence * FORGOTTEN => gone.push(worker.id),
                 Presence::Suspect if silent >= silence => {
                     worker.presence = Presence::Lost;
                     lost.push(worker.id);

@@ -614,6 +614,35 @@ fn a_lost_assignment_heals_at_a_heartbeat() {
 }
 
 #[test]
+fn a_repeated_hello_is_answered_again_and_takes_nothing_away() {
+    let mut cluster = Cluster::of(&[(ANN, 1)]);
+    cluster.begins(R1, 1);
+    let lease = cluster.assigns(ANN, &[(R1, 0, 1)])[0];
+    cluster.joins(ANN, 1).nothing_else(); // crossed the assignment
+    cluster.finishes(ANN, R1, lease, &[0], 9).nothing_else();
+}
+
+#[test]
+fn a_result_above_the_limit_fails_the_run() {
+    let mut cluster = Cluster::of(&[(ANN, 1)]);
+    cluster.begins(R1, 1);
+    let lease = cluster.assigns(ANN, &[(R1, 0, 1)])[0];
+    let bytes = (64 << 20) + 1;
+    let news = Announcement { key: key(R1, lease, 0), bytes, started_us: 7, cpu_us: 5, wall_us: 9 };
+    cluster.says(ANN, WorkerFact::Announced(vec![news]));
+    assert!(matches!(cluster.orders.remove(0), DispatchCommand::NoteFailure(_)));
+    assert!(matches!(
+        cluster.orders.remove(0),
+        DispatchCommand::TaskFailed(FailedTask {
+            error: TaskError { kind: TaskErrorKind::Unstorable, .. },
+            shard: Some(0),
+            ..
+        })
+    ));
+    cluster.nothing_else();
+}
+
+#[test]
 fn a_lost_result_is_asked_for() {
     let mut cluster = Cluster::of(&[(ANN, 1)]);
     cluster.begins(R1, 1);
