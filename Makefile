@@ -53,7 +53,7 @@ kubernetes: # the manifests render and are valid
 
 acceptance: build-debug ## run the tests against the reference networks in $(DATA)
 	@test -d "$(DATA)" || { echo "no reference data at $(DATA): set DATA=<folder>"; exit 1; }
-	NETPLANNER_TEST_DATA="$(abspath $(DATA))" cargo test --locked -p testkit --test acceptance -- --ignored --test-threads=1
+	NETPLANNER_TEST_DATA="$(abspath $(DATA))" cargo test --locked --workspace acceptance_ -- --ignored --test-threads=1
 
 bench: build-release ## measure the engine; writes target/bench/engine.json
 	cargo build --release --locked -p bench

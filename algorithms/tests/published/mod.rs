@@ -1,6 +1,6 @@
 //! Published networks in the formats of their sources, built to the rules that come with their bounds.
 //!
-//! The folder is that of `NETPLANNER_DATA`, else `../shared/data` beside the workspace.
+//! The folder is that of `NETPLANNER_TEST_DATA`, else `../shared/data` beside the workspace.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub struct Published {
 }
 
 fn folder() -> PathBuf {
-    std::env::var_os("NETPLANNER_DATA")
+    std::env::var_os("NETPLANNER_TEST_DATA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from)
 }
 
