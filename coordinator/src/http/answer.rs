@@ -52,10 +52,13 @@ impl Answer {
 
     /// An answer of JSON.
     pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(value).map_err(|error| {
-            ApiError::new(Code::Internal, format!("an answer cannot be written: {error}"))
-        })?;
-        Ok(Self::json_text(body))
+        Self::text_of(value).map(Self::json_text)
+    }
+
+    /// JSON text.
+    pub fn text_of(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+        serde_json::to_vec(value)
+            .map_err(|error| ApiError::new(Code::Internal, format!("an answer cannot be written: {error}")))
     }
 
     /// An answer of JSON that is text already.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
@@ -20,7 +20,18 @@ pub struct Principal(String);
 
 impl Principal {
     /// Reads who asks from a request's headers. Accounts come in here, and nowhere else.
-    pub fn of(_headers: &HeaderMap) -> Result<Self, ApiError> {
+    ///
+    /// A page of another origin must not act in the name of whoever has it open, so browsers' writes are taken from
+    /// our own pages only.
+    pub fn of(method: &Method, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        if !method.is_safe()
+            && let Some(origin) = text(ORIGIN)
+            && origin.split_once("://").map(|(_, host)| host) != text(HOST)
+        {
+            let origin: String = origin.chars().take(200).collect();
+            return Err(ApiError::new(Code::CrossOrigin, format!("a page of {origin} asks for a change")));
+        }
         Ok(Self("local".to_owned()))
     }
 
@@ -110,5 +121,28 @@ impl Call {
             ApiError::new(Code::InvalidHeader, format!("{name} is not plain text"))
                 .with(FieldError::at(format!("<header {name}>"), "not plain text"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_foreign_page_changes_nothing() {
+        let asks = |method: Method, origin: &'static str| {
+            let headers = HeaderMap::from_iter([
+                (HOST, HeaderValue::from_static("127.0.0.1:5020")),
+                (ORIGIN, HeaderValue::from_static(origin)),
+            ]);
+            Principal::of(&method, &headers).map(|_| ()).map_err(|error| error.code)
+        };
+        assert_eq!(asks(Method::POST, "http://127.0.0.1:5020"), Ok(()));
+        assert_eq!(asks(Method::POST, "http://elsewhere.example"), Err(Code::CrossOrigin));
+        assert_eq!(asks(Method::DELETE, "null"), Err(Code::CrossOrigin));
+        assert_eq!(asks(Method::GET, "http://elsewhere.example"), Ok(()));
+        assert!(Principal::of(&Method::POST, &HeaderMap::new()).is_ok());
     }
 }

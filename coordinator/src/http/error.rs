@@ -43,6 +43,8 @@ codes! {
     NotFound = NOT_FOUND, "not_found", "There is nothing at this address";
     /// The path exists, but not with this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method";
+    /// A browser asks in the name of a page from elsewhere.
+    CrossOrigin = FORBIDDEN, "cross_origin", "Pages of other origins may not change anything here";
     /// None of the accepted media types can be produced.
     NotAcceptable = NOT_ACCEPTABLE, "not_acceptable", "None of the accepted media types is available";
     /// The body did not arrive in time.

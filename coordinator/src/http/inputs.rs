@@ -84,7 +84,7 @@ pub async fn list<D: Document>(call: Call) -> Outcome {
 pub async fn create<D: Document>(call: Call) -> Outcome {
     let body: NewInputBody = call.json()?;
     let (document, notes) = checked::<D>(body.document.get().as_bytes(), "/document")?;
-    let name = body.name.unwrap_or_else(|| document.own_name().to_owned());
+    let name = body.name.filter(|name| !name.is_empty()).unwrap_or_else(|| document.own_name().to_owned());
     let bytes = Bytes::copy_from_slice(body.document.get().as_bytes());
     store::<D>(&call, name, body.comment, &document, bytes, &notes).await
 }
@@ -97,7 +97,7 @@ pub async fn import<D: Document>(call: Call) -> Outcome {
     let Imported { document, notes } = read::<D>(format, call.body.clone(), options)
         .await?
         .map_err(|Refused { findings }| refusal(Code::ImportRefused, "the file", &findings))?;
-    let name = query.name.unwrap_or_else(|| document.own_name().to_owned());
+    let name = query.name.filter(|name| !name.is_empty()).unwrap_or_else(|| document.own_name().to_owned());
     let comment = query.comment.unwrap_or_else(|| format!("imported from {}", format.name()));
     let bytes = written(&document)?;
     store::<D>(&call, name, comment, &document, bytes, &notes).await

@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod query;
 pub mod result;
 pub mod router;
+pub mod run_views;
 pub mod runs;
 pub mod schemas;
 pub mod serve;

@@ -162,7 +162,7 @@ async fn answer<B: Buf>(
     head: Head,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Outcome {
-    let principal = Principal::of(&head.headers)?;
+    let principal = Principal::of(&head.method, &head.headers)?;
     let Head { request_id, method, path, query, headers } = head;
     let body = read(&context, route.limit, &headers, body).await?;
     let call = Call { context, request_id, method, path, query, headers, params, principal, body };

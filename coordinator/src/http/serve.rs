@@ -127,6 +127,7 @@ async fn respond(
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("x-request-id", value);
     }
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     let route = response.extensions().get().map_or("none", |label: &RouteLabel| label.0);
     let took = clock::now().since(started);
     context.metrics.answered(route, method.as_str(), response.status(), took);
