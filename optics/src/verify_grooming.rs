@@ -358,4 +358,3 @@ impl<'a> Case<'a> {
 fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= TOLERANCE_GBPS
 }
-

@@ -1,4 +1,4 @@
-//! Imports of real files, where the folder with them is there: `NETPLANNER_DATA`, or `../shared/data` beside the project.
+//! Imports of real files from the folder that `NETPLANNER_TEST_DATA` names.
 
 use std::path::PathBuf;
 
@@ -185,7 +185,7 @@ fn acceptance_every_sndlib_network_is_read() {
         ("zib54", 54, 81),
     ];
     for (name, nodes, links) in expected {
-        let Some(bytes) = data(&format!("sndlib/xml/{name}.xml")) else { return };
+        let bytes = data(&format!("sndlib/xml/{name}.xml"));
         let read = topology(Format::SndlibXml, &bytes, &options())
             .unwrap_or_else(|e| panic!("{name}: {e:?}"))
             .document;
@@ -210,7 +210,7 @@ fn acceptance_sndlib_demands_are_folded_into_the_lightpaths_of_the_reference() {
         ("germany50", 3.94, 931.0),
         ("cost266", 566.0, 985.0),
     ] {
-        let Some(bytes) = data(&format!("sndlib/xml/{name}.xml")) else { return };
+        let bytes = data(&format!("sndlib/xml/{name}.xml"));
         let matrix = traffic(Format::SndlibXml, &bytes, &options()).expect("good file").document;
         let requests: f64 = matrix
             .demands

@@ -84,12 +84,8 @@ impl Algorithm for Design {
     const VERSION: u32 = 1;
     const SUMMARY: &'static str =
         "Grooms client services, then routes the lightpaths and assigns wavelengths: a network in one run.";
-    const STAGES: &'static [StageInfo] = &[
-        Grooming::STAGES[0],
-        rwa::stages::STAGES[0],
-        rwa::stages::STAGES[1],
-        rwa::stages::STAGES[2],
-    ];
+    const STAGES: &'static [StageInfo] =
+        &[Grooming::STAGES[0], rwa::stages::STAGES[0], rwa::stages::STAGES[1], rwa::stages::STAGES[2]];
     const INPUTS: &'static [(&'static str, bool)] = Grooming::INPUTS;
 
     type Params = DesignParams;
@@ -120,9 +116,9 @@ impl Algorithm for Design {
         control: &Control,
     ) -> Result<DesignPartial, AlgorithmError> {
         match state {
-            DesignState::Groom(state) => Grooming
-                .execute(&grooming_job(job), state, shard, control)
-                .map(DesignPartial::Groomed),
+            DesignState::Groom(state) => {
+                Grooming.execute(&grooming_job(job), state, shard, control).map(DesignPartial::Groomed)
+            }
             DesignState::Route(routing) => {
                 let task = &routing.ready(job)?.task;
                 rwa::stages::execute(task, &job.params.rwa, job.seed, &routing.rwa, shard, control)

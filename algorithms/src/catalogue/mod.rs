@@ -10,10 +10,5 @@ use crate::erased::ErasedAlgorithm;
 /// All algorithms, in the order in which they are listed.
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
-    vec![
-        Box::new(design::Design),
-        Box::new(grooming::Grooming),
-        Box::new(rwa::Rwa),
-        Box::new(spin::Spin),
-    ]
+    vec![Box::new(design::Design), Box::new(grooming::Grooming), Box::new(rwa::Rwa), Box::new(spin::Spin)]
 }

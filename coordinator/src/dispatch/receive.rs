@@ -63,7 +63,8 @@ impl Scheduler {
         for news in news {
             match self.standing(&news.key) {
                 Standing::Counts if news.bytes > RESULT_BYTES as u64 => {
-                    let message = format!("a result of {} bytes; at most {RESULT_BYTES} are stored", news.bytes);
+                    let message =
+                        format!("a result of {} bytes; at most {RESULT_BYTES} are stored", news.bytes);
                     let error = TaskError { kind: TaskErrorKind::Unstorable, message, pointer: None };
                     self.attempt_failed(worker, news.key, error);
                 }

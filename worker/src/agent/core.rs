@@ -287,7 +287,13 @@ impl Core {
 
     // ---- the end ----
 
-    pub(super) fn end(&mut self, exit: Exit, grace: Duration, now: Timestamp, actions: &mut Vec<AgentAction>) {
+    pub(super) fn end(
+        &mut self,
+        exit: Exit,
+        grace: Duration,
+        now: Timestamp,
+        actions: &mut Vec<AgentAction>,
+    ) {
         if let Mode::Ending { exit: earlier, .. } = self.mode
             && (earlier == exit || exit == Exit::Clean)
         {

@@ -525,7 +525,10 @@ mod tests {
         library.want(lease(2), shards(), START);
         let input = DocumentKey::Input(ContentHash::of(INPUT));
         let answered = library.document(whole(key, &spec("alchemy")), START);
-        assert!(matches!(&answered[..], [LibraryAction::Failed(_, error)] if error.message.contains("alchemy")), "{answered:?} {input:?}");
+        assert!(
+            matches!(&answered[..], [LibraryAction::Failed(_, error)] if error.message.contains("alchemy")),
+            "{answered:?} {input:?}"
+        );
     }
 
     #[test]
@@ -533,7 +536,10 @@ mod tests {
         let mut library = library();
         let key = DocumentKey::Partials { run: RUN, stage: STAGE, from: 0 };
         assert_eq!(library.page(lease(1), key, START), [fetch(key)]);
-        assert_eq!(library.document(whole(key, b"page"), START), [LibraryAction::Page(lease(1), Ok(b"page".to_vec()))]);
+        assert_eq!(
+            library.document(whole(key, b"page"), START),
+            [LibraryAction::Page(lease(1), Ok(b"page".to_vec()))]
+        );
         library.page(lease(1), key, START);
         let gone = Document::Unavailable { key, reason: "gone".to_owned(), forever: true };
         assert_eq!(library.document(gone, START), [LibraryAction::Page(lease(1), Err("gone".to_owned()))]);

@@ -7,7 +7,7 @@ pub mod core;
 pub mod event;
 pub mod library;
 pub mod outbox;
-pub mod talk;
 #[cfg(test)]
 mod stories;
+pub mod talk;
 mod tasks;

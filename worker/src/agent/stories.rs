@@ -118,7 +118,8 @@ impl Story {
 
     /// The one thing that was wanted done and fits `which`.
     fn take<T>(&mut self, which: impl Fn(&AgentAction) -> Option<T>) -> T {
-        let fitting: Vec<usize> = (0..self.done.len()).filter(|&at| which(&self.done[at]).is_some()).collect();
+        let fitting: Vec<usize> =
+            (0..self.done.len()).filter(|&at| which(&self.done[at]).is_some()).collect();
         assert_eq!(fitting.len(), 1, "{:?}", self.done);
         which(&self.done.remove(fitting[0])).unwrap()
     }
@@ -142,7 +143,9 @@ impl Story {
 
     fn finished(&mut self) -> Vec<u32> {
         self.say(|fact| match fact {
-            WorkerFact::Finished(results) => Some(results.iter().filter_map(|result| result.key.shard).collect()),
+            WorkerFact::Finished(results) => {
+                Some(results.iter().filter_map(|result| result.key.shard).collect())
+            }
             _ => None,
         })
     }
@@ -218,7 +221,14 @@ fn leases_begin_in_order_and_results_are_kept_until_stored() {
     assert_eq!(heartbeat.leases.iter().map(|held| held.lease).collect::<Vec<_>>(), [second]);
     assert_eq!(heartbeat.unacknowledged.len(), 2);
     story.hear(WorkerCommand::Stored { results: vec![key] });
-    assert_eq!(story.take(|action| if let AgentAction::Release { bytes } = action { (*bytes > 0).then_some(*bytes) } else { None }), 100);
+    assert_eq!(
+        story.take(|action| if let AgentAction::Release { bytes } = action {
+            (*bytes > 0).then_some(*bytes)
+        } else {
+            None
+        }),
+        100
+    );
     story.pass(1000);
     assert_eq!(story.heartbeat().unacknowledged.len(), 1);
     story.nothing_else();
@@ -228,7 +238,9 @@ fn leases_begin_in_order_and_results_are_kept_until_stored() {
 fn the_start_of_a_task_is_told_before_a_lane_begins_with_it() {
     let mut story = Story::welcomed(1);
     let lease = story.shards(1, 0, 1);
-    let told = story.done.iter().position(|action| matches!(action, AgentAction::Say(WorkerFact::Started { leases }) if *leases == [lease]));
+    let told = story.done.iter().position(
+        |action| matches!(action, AgentAction::Say(WorkerFact::Started { leases }) if *leases == [lease]),
+    );
     let begun = story.done.iter().position(|action| matches!(action, AgentAction::Begin { .. }));
     assert!(told.is_some() && told < begun, "{:?}", story.done);
 }
@@ -265,7 +277,8 @@ fn a_greeting_is_repeated_until_it_is_answered_and_a_dead_leader_is_left() {
     let mut story = Story::of(1);
     story.on(AgentEvent::LinkUp { incarnation: 1 });
     story.pass_with(5200, false, &[]);
-    let hellos = story.done.iter().filter(|action| matches!(action, AgentAction::Say(WorkerFact::Hello(_)))).count();
+    let hellos =
+        story.done.iter().filter(|action| matches!(action, AgentAction::Say(WorkerFact::Hello(_)))).count();
     assert_eq!(hellos, 6, "after 0, 0.2, 0.6, 1.4, 3.0 and 5.0 seconds");
     story.take(|action| matches!(action, AgentAction::Reconnect { refused: false }).then_some(()));
 }

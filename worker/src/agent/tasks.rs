@@ -98,7 +98,13 @@ impl Core {
     }
 
     /// Forgets a lease that is no longer wanted and stops its lane.
-    pub(super) fn drop_lease(&mut self, lease: LeaseId, report: bool, now: Timestamp, actions: &mut Vec<AgentAction>) {
+    pub(super) fn drop_lease(
+        &mut self,
+        lease: LeaseId,
+        report: bool,
+        now: Timestamp,
+        actions: &mut Vec<AgentAction>,
+    ) {
         if self.lanes.contains_key(&lease) {
             self.stop(lease, Stop::Unwanted { report }, now, actions);
             self.forget(lease, actions);
