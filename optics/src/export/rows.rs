@@ -119,7 +119,7 @@ fn row<'a>(
             .and_then(|s| report.plan.grid.channel_of(crate::grid::Slot { n: s.n, m: s.m }))
             .map(|channel| channel + 1),
         slots: path.segments.iter().map(|s| format!("({}, {})", s.n, s.m)).collect::<Vec<_>>().join(" "),
-        centre_thz: first.map_or(0.0, |s| 193.1 + f64::from(s.n) * 0.006_25),
+        centre_thz: first.map_or(0.0, |s| (193.1e5 + f64::from(s.n) * 625.0).round() / 1e5),
         hops: hops().count(),
         length_km: (length_km * 1e3).round() / 1e3,
         nodes,

@@ -9,10 +9,10 @@ use super::{Case, Found};
 use crate::plan::{Blocked, BlockedReason};
 use crate::request::LightpathRequest;
 use crate::topology::{AddDropKind, Contention, Link};
-use crate::traffic::{Disjointness, Protection, ProtectionSource};
+use crate::traffic::{Demand, Disjointness, Protection, ProtectionSource};
 
-/// Ends, paths, ports at an end, and whether the paths are disjoint by link only.
-type Alike<'a> = (&'a str, &'a str, u32, u32, bool);
+/// Ends, paths, ports at an end, whether the paths are disjoint by link only, and the demand where it excludes anything.
+type Alike<'a> = (&'a str, &'a str, u32, u32, bool, Option<&'a str>);
 
 pub(super) fn check(case: &Case, found: &mut Found) {
     if case.plan.blocked.is_empty() {
@@ -40,14 +40,17 @@ pub(super) fn check(case: &Case, found: &mut Found) {
             found.add("BLOCKED_EVIDENCE", &blocked.request, detail);
             continue;
         }
-        // Conditions of the demand, and the latency it allows, are checked where they rule routes out.
-        if matches!(blocked.reason, BlockedReason::Latency { .. } | BlockedReason::Constraint { .. }) {
+        let conditions = Conditions(case.demands.get(request.id.as_str()).copied());
+        // Where the demand sets conditions on the whole of a route a free slot proves nothing.
+        let ruled_out = matches!(blocked.reason, BlockedReason::Latency { .. } | BlockedReason::Constraint { .. });
+        if ruled_out || conditions.on_whole_routes() {
             continue;
         }
         let need = Need::of(request);
+        let demand = conditions.exclude().then_some(request.demand.as_str());
         let free = free_for
-            .entry((a, b, need.paths, need.ports, need.inner == Inner::Unlimited))
-            .or_insert_with(|| spectrum.free_slot(case, a, b, need));
+            .entry((a, b, need.paths, need.ports, need.inner == Inner::Unlimited, demand))
+            .or_insert_with(|| spectrum.free_slot(case, a, b, need, conditions));
         if let Some((low, high)) = free {
             found.add(
                 "BLOCKED_THOUGH_FREE",
@@ -55,6 +58,28 @@ pub(super) fn check(case: &Case, found: &mut Found) {
                 format!("slices {low}..{high} are free on a route between `{a}` and `{b}`, and at both ends"),
             );
         }
+    }
+}
+
+/// What the demand of a request, where it is known, asks of routes.
+#[derive(Clone, Copy)]
+struct Conditions<'a>(Option<&'a Demand>);
+
+impl Conditions<'_> {
+    fn on_whole_routes(self) -> bool {
+        self.0.is_some_and(|demand| !demand.include.is_empty() || demand.max_latency_us.is_some())
+    }
+
+    fn exclude(self) -> bool {
+        self.0.is_some_and(|demand| !demand.exclude_nodes.is_empty() || !demand.exclude_links.is_empty())
+    }
+
+    fn allow(self, link: &Link) -> bool {
+        self.0.is_none_or(|demand| {
+            !demand.exclude_links.contains(&link.id)
+                && !demand.exclude_nodes.contains(&link.a)
+                && !demand.exclude_nodes.contains(&link.b)
+        })
     }
 }
 
@@ -200,10 +225,15 @@ fn check_evidence(
             }
         }
         BlockedReason::Constraint { constraint } => {
+            let conditions = Conditions(case.demands.get(request.id.as_str()).copied());
             if constraint.is_empty() {
                 Err("no condition is named".to_owned())
-            } else {
+            } else if conditions.0.is_none() || conditions.on_whole_routes() {
+                Ok(()) // without the traffic matrix, or for whole routes, it cannot be judged
+            } else if disjoint_paths(case, a, b, need.inner, need.paths, |link| conditions.allow(link)) < need.paths {
                 Ok(())
+            } else {
+                Err("routes exist that the demand does not exclude".to_owned())
             }
         }
     }
@@ -266,7 +296,14 @@ impl<'a> Spectrum<'a> {
     }
 
     /// A slot that is free on enough disjoint routes and can be added at both ends; the lowest.
-    fn free_slot(&self, case: &Case, a: &str, b: &str, need: Need) -> Option<(i64, i64)> {
+    fn free_slot(
+        &self,
+        case: &Case,
+        a: &str,
+        b: &str,
+        need: Need,
+        conditions: Conditions,
+    ) -> Option<(i64, i64)> {
         self.slots.iter().copied().find(|&slot| {
             let (at_a, at_b) =
                 (self.addable(case, a, slot, need.ports), self.addable(case, b, slot, need.ports));
@@ -274,7 +311,8 @@ impl<'a> Spectrum<'a> {
                 let reaches = |end: &str, served: &BTreeSet<&str>| {
                     link.a != end && link.b != end || served.contains(link.id.as_str())
                 };
-                reaches(a, &at_a)
+                conditions.allow(link)
+                    && reaches(a, &at_a)
                     && reaches(b, &at_b)
                     && Case::fibres(link).iter().any(|fibre| self.is_free(&link.id, fibre, slot))
             };

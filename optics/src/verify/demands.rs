@@ -1,22 +1,12 @@
 //! Conditions that a demand puts on the routes of its lightpaths.
 
-use std::collections::BTreeMap;
-
 use super::protection::latency_us;
 use super::{Case, Found};
 use crate::plan::PathRole;
-use crate::traffic::{Demand, TrafficMatrix};
 
-pub(super) fn check(case: &Case, traffic: &TrafficMatrix, found: &mut Found) {
-    let demands: BTreeMap<&str, &Demand> =
-        traffic.demands.iter().map(|demand| (demand.id.as_str(), demand)).collect();
-    let demand_of: BTreeMap<&str, &Demand> = case
-        .requests
-        .iter()
-        .filter_map(|request| Some((request.id.as_str(), *demands.get(request.demand.as_str())?)))
-        .collect();
+pub(super) fn check(case: &Case, found: &mut Found) {
     for (lightpath, path) in case.paths() {
-        let Some(demand) = demand_of.get(lightpath.id.as_str()) else { continue };
+        let Some(demand) = case.demands.get(lightpath.id.as_str()) else { continue };
         let hops: Vec<_> = path.segments.iter().flat_map(|segment| &segment.hops).collect();
         if let Some(hop) = hops.iter().find(|hop| demand.exclude_links.contains(&hop.link)) {
             found.add(

@@ -33,29 +33,33 @@ use crate::plan::{Direction, Hop, Lightpath, LightpathPath, Plan};
 use crate::report::PlanReport;
 use crate::request::LightpathRequest;
 use crate::topology::{Link, Node, NodeKind, Topology};
-use crate::traffic::TrafficMatrix;
+use crate::traffic::{Demand, TrafficMatrix};
 use crate::violation::Violation;
 
 /// Most violations listed: a broken planner breaks a rule everywhere, and the first thousand tell as much as all.
 const MOST: usize = 1_000;
 
-/// Every rule that `plan` breaks as an answer to `requests` on `topology`; none for a good plan.
+/// Every rule that `plan` breaks as an answer to `requests` on `topology`; none for a good plan. What demands exclude
+/// from their routes is not known here: see [`verify_report`].
 ///
 /// Time: near-linear in hops and ports, plus one search per channel for each blocked request.
 #[must_use]
 pub fn verify(topology: &Topology, requests: &[LightpathRequest], plan: &Plan) -> Vec<Violation> {
-    let case = Case::new(topology, requests, plan);
+    verify_plan(&Case::new(topology, None, requests, plan))
+}
+
+fn verify_plan(case: &Case) -> Vec<Violation> {
     let mut found = Found::default();
-    routes::check(&case, &mut found);
-    spectrum::check(&case, &mut found);
-    add_drop::check(&case, &mut found);
-    protection::check(&case, &mut found);
-    service::check(&case, &mut found);
+    routes::check(case, &mut found);
+    spectrum::check(case, &mut found);
+    add_drop::check(case, &mut found);
+    protection::check(case, &mut found);
+    service::check(case, &mut found);
     // Evidence about what is free means something only where what is lit is right.
     if found.list.is_empty() {
-        blocked::check(&case, &mut found);
+        blocked::check(case, &mut found);
     }
-    bounds::check_plausible(&case, &mut found);
+    bounds::check_plausible(case, &mut found);
     found.list
 }
 
@@ -68,30 +72,33 @@ pub fn verify_demands(
     requests: &[LightpathRequest],
     plan: &Plan,
 ) -> Vec<Violation> {
-    let case = Case::new(topology, requests, plan);
+    let case = Case::new(topology, Some(traffic), requests, plan);
     let mut found = Found::default();
-    demands::check(&case, traffic, &mut found);
+    demands::check(&case, &mut found);
     found.list
 }
 
 /// Every bound of `plan` whose certificate does not prove it. The mathematics stands in `verify/bounds.rs`.
 #[must_use]
 pub fn verify_bounds(topology: &Topology, requests: &[LightpathRequest], plan: &Plan) -> Vec<Violation> {
-    let case = Case::new(topology, requests, plan);
+    let case = Case::new(topology, None, requests, plan);
     let mut found = Found::default();
     bounds::check_certificates(&case, &mut found);
     found.list
 }
 
-/// [`verify`] and [`verify_bounds`] of the report's plan, and every key figure that is not what the plan says.
+/// Every rule that the report's plan breaks, every bound that is not proven, every key figure that is not what the plan
+/// says; and, where the traffic matrix is given, every condition of its demands that is broken.
 #[must_use]
 pub fn verify_report(
     topology: &Topology,
+    traffic: Option<&TrafficMatrix>,
     requests: &[LightpathRequest],
     report: &PlanReport,
 ) -> Vec<Violation> {
-    let case = Case::new(topology, requests, &report.plan);
-    let mut found = Found { list: verify(topology, requests, &report.plan) };
+    let case = Case::new(topology, traffic, requests, &report.plan);
+    let mut found = Found { list: verify_plan(&case) };
+    demands::check(&case, &mut found);
     bounds::check_certificates(&case, &mut found);
     figures::check(&case, report, &mut found);
     found.list
@@ -104,11 +111,24 @@ struct Case<'a> {
     plan: &'a Plan,
     nodes: BTreeMap<&'a str, &'a Node>,
     links: BTreeMap<&'a str, &'a Link>,
+    /// The demand of each request, by the request's id, where the traffic matrix is known.
+    demands: BTreeMap<&'a str, &'a Demand>,
 }
 
 impl<'a> Case<'a> {
-    fn new(topology: &'a Topology, requests: &'a [LightpathRequest], plan: &'a Plan) -> Self {
+    fn new(
+        topology: &'a Topology,
+        traffic: Option<&'a TrafficMatrix>,
+        requests: &'a [LightpathRequest],
+        plan: &'a Plan,
+    ) -> Self {
+        let demands: BTreeMap<&str, &Demand> =
+            traffic.iter().flat_map(|traffic| &traffic.demands).map(|demand| (demand.id.as_str(), demand)).collect();
         Self {
+            demands: requests
+                .iter()
+                .filter_map(|request| Some((request.id.as_str(), *demands.get(request.demand.as_str())?)))
+                .collect(),
             topology,
             requests,
             plan,

@@ -37,7 +37,7 @@ fn a_valid_plan_breaks_no_rule() {
     let case = valid();
     assert_eq!(crate::validate::validate_topology(&case.topology), []);
     let report = PlanReport::describe(&case.topology, &case.requests, case.plan.clone());
-    assert_eq!(verify_report(&case.topology, &case.requests, &report), []);
+    assert_eq!(verify_report(&case.topology, None, &case.requests, &report), []);
     assert_eq!((report.summary.wavelengths, report.summary.gap), (Some(4), Some(2.0)));
     assert_eq!((report.summary.regenerators, report.summary.hops), (1, 14));
 }
@@ -176,13 +176,12 @@ fn protection_is_there_and_disjoint_as_asked() {
     breaks("SPLITTER_SLOT", |case| case.segment("r1", 1).n = channel(5));
     breaks("SPLITTER_MODE", |case| case.segment("r1", 1).mode = Some("400G".to_owned()));
     let delay = |case: &mut Case, limit: f64| {
-        for protection in [&mut case.request("r1").protection.clone()] {
-            if let Protection::OnePlusOne { differential_delay_us, .. } = protection {
-                *differential_delay_us = Some(limit);
-            }
-            case.request("r1").protection = protection.clone();
-            case.lightpath("r1").protection = protection.clone();
+        let mut protection = one_plus_one();
+        if let Protection::OnePlusOne { differential_delay_us, .. } = &mut protection {
+            *differential_delay_us = Some(limit);
         }
+        case.request("r1").protection = protection.clone();
+        case.lightpath("r1").protection = protection;
     };
     breaks("DIFFERENTIAL_DELAY", |case| delay(case, 979.0));
     keeps(|case| delay(case, 980.0)); // 200 km × 4.897 µs
@@ -249,7 +248,7 @@ fn evidence_is_checked_and_not_believed() {
     });
     breaks("BLOCKED_EVIDENCE", |case| block(case, BlockedReason::Ports { node: "B".to_owned(), ports: 4 }));
     breaks("BLOCKED_EVIDENCE", |case| {
-        block(case, BlockedReason::Latency { best_us: 600.0, limit_us: 500.0 })
+        block(case, BlockedReason::Latency { best_us: 600.0, limit_us: 500.0 });
     });
     breaks("BLOCKED_EVIDENCE", |case| block(case, BlockedReason::Constraint { constraint: String::new() }));
     breaks("BLOCKED_CHANGED", |case| {
@@ -347,6 +346,31 @@ fn conditions_of_demands_bind_their_lightpaths() {
 }
 
 #[test]
+fn what_a_demand_excludes_is_no_free_route() {
+    let mut case = valid();
+    // B to E is blocked: all but the way over C and D is full or excluded, and that way is excluded.
+    block(
+        &mut case,
+        BlockedReason::NoSpectrum { cut: Vec::new(), load: 0, capacity: 0, not_continuous: true },
+    );
+    case.plan.bounds.clear();
+    let found = |case: &Case, exclude: &[&str]| {
+        let mut demand = Demand::of_rate("demand r3", "B", "E", 80.0);
+        demand.exclude_links = names(exclude);
+        let traffic = TrafficMatrix { name: String::new(), demands: vec![demand] };
+        let report = PlanReport::describe(&case.topology, &case.requests, case.plan.clone());
+        let found = verify_report(&case.topology, Some(&traffic), &case.requests, &report);
+        found.into_iter().map(|violation| violation.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&case, &["BE"]), ["BLOCKED_THOUGH_FREE"]);
+    assert_eq!(found(&case, &["BE", "AB", "DE"]), Vec::<String>::new());
+    let excluded = BlockedReason::Constraint { constraint: "exclude_links".to_owned() };
+    case.plan.blocked[0].reason = excluded;
+    assert_eq!(found(&case, &["BE"]), ["BLOCKED_EVIDENCE"]);
+    assert_eq!(found(&case, &["BE", "AB", "DE"]), Vec::<String>::new());
+}
+
+#[test]
 fn a_bound_above_the_plan_is_a_contradiction() {
     breaks("BOUND_ABOVE_PLAN", |case| case.plan.bounds[0].value = 5.0);
     breaks("BOUND_ABOVE_PLAN", |case| case.plan.bounds[0].value = f64::NAN);
@@ -388,7 +412,7 @@ fn a_bound_is_what_its_certificate_proves() {
 #[test]
 fn protected_requests_over_a_small_cut_exclude_each_other() {
     // Two 1+1 over the three links between left and right: each needs two, so they cannot have one wavelength. The
-    // third request goes round on the left and fits beside either.
+    // third is not protected and fits beside either.
     let mut case = valid();
     case.topology.nodes = ["A", "B", "C", "D", "E", "F"].map(Node::roadm).to_vec();
     case.topology.links = [
@@ -407,7 +431,7 @@ fn protected_requests_over_a_small_cut_exclude_each_other() {
     case.requests = vec![
         request("p", "A", "F", one_plus_one()),
         request("q", "B", "D", one_plus_one()),
-        request("s", "A", "B", one_plus_one()),
+        request("s", "A", "B", Protection::None),
     ];
     case.plan.lightpaths.clear();
     let prove = |case: &mut Case, ids: &[&str]| {
@@ -439,7 +463,7 @@ fn exclusion_by_enumeration_agrees_with_trying_every_pair_of_circles() {
         .map(|(a, b)| Link::new(format!("{a}{b}"), a, b, 1.0))
         .to_vec();
     case.plan.lightpaths.clear();
-    let context = super::Case::new(&case.topology, &case.requests, &case.plan);
+    let context = super::Case::new(&case.topology, None, &case.requests, &case.plan);
     let mut exclusion = super::exclusion::Exclusion::new(&context);
     let (p, q) = (request("p", "A", "B", one_plus_one()), request("q", "C", "D", one_plus_one()));
     // Every circle of K4 has at least three of the six links, and two triangles always share one.
@@ -447,7 +471,7 @@ fn exclusion_by_enumeration_agrees_with_trying_every_pair_of_circles() {
     let unprotected = request("u", "C", "D", Protection::None);
     assert!(!exclusion.proven(&p, &unprotected));
     case.topology.links.push(Link::new("AB2", "A", "B", 1.0));
-    let context = super::Case::new(&case.topology, &case.requests, &case.plan);
+    let context = super::Case::new(&case.topology, None, &case.requests, &case.plan);
     let mut exclusion = super::exclusion::Exclusion::new(&context);
     // The two links between A and B are a circle now, and C and D have theirs beside it.
     assert!(!exclusion.proven(&p, &q));
@@ -460,7 +484,7 @@ fn key_figures_are_recomputed() {
     let found = |change: &dyn Fn(&mut PlanReport)| {
         let mut report = report.clone();
         change(&mut report);
-        let found = verify_report(&case.topology, &case.requests, &report);
+        let found = verify_report(&case.topology, None, &case.requests, &report);
         found
             .into_iter()
             .map(|violation| format!("{} {}", violation.rule, violation.subject))
