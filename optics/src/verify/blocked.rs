@@ -42,7 +42,8 @@ pub(super) fn check(case: &Case, found: &mut Found) {
         }
         let conditions = Conditions(case.demands.get(request.id.as_str()).copied());
         // Where the demand sets conditions on the whole of a route a free slot proves nothing.
-        let ruled_out = matches!(blocked.reason, BlockedReason::Latency { .. } | BlockedReason::Constraint { .. });
+        let ruled_out =
+            matches!(blocked.reason, BlockedReason::Latency { .. } | BlockedReason::Constraint { .. });
         if ruled_out || conditions.on_whole_routes() {
             continue;
         }
@@ -230,7 +231,9 @@ fn check_evidence(
                 Err("no condition is named".to_owned())
             } else if conditions.0.is_none() || conditions.on_whole_routes() {
                 Ok(()) // without the traffic matrix, or for whole routes, it cannot be judged
-            } else if disjoint_paths(case, a, b, need.inner, need.paths, |link| conditions.allow(link)) < need.paths {
+            } else if disjoint_paths(case, a, b, need.inner, need.paths, |link| conditions.allow(link))
+                < need.paths
+            {
                 Ok(())
             } else {
                 Err("routes exist that the demand does not exclude".to_owned())

@@ -31,11 +31,8 @@ use crate::request::LightpathRequest;
 use crate::topology::Link;
 use crate::traffic::{Disjointness, Protection, ProtectionSource};
 
-/// No bound lies above what the plan achieved; with requests blocked there is nothing to compare.
+/// No bound lies above what the plan achieved.
 pub(super) fn check_plausible(case: &Case, found: &mut Found) {
-    if !case.plan.blocked.is_empty() {
-        return;
-    }
     let slots: BTreeSet<(i32, u32)> =
         case.paths().flat_map(|(_, path)| &path.segments).map(|segment| (segment.n, segment.m)).collect();
     for bound in case.plan.bounds.iter().filter(|bound| bound.metric == "wavelengths") {

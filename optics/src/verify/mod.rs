@@ -122,8 +122,11 @@ impl<'a> Case<'a> {
         requests: &'a [LightpathRequest],
         plan: &'a Plan,
     ) -> Self {
-        let demands: BTreeMap<&str, &Demand> =
-            traffic.iter().flat_map(|traffic| &traffic.demands).map(|demand| (demand.id.as_str(), demand)).collect();
+        let demands: BTreeMap<&str, &Demand> = traffic
+            .iter()
+            .flat_map(|traffic| &traffic.demands)
+            .map(|demand| (demand.id.as_str(), demand))
+            .collect();
         Self {
             demands: requests
                 .iter()

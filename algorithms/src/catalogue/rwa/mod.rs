@@ -38,7 +38,7 @@ use optics::request::LightpathRequest;
 use optics::topology::Topology;
 use optics::traffic::TrafficMatrix;
 use optics::validate::validate_traffic_on;
-use optics::verify::{verify_demands, verify_report};
+use optics::verify::verify_report;
 use optics::violation::Violation;
 use serde::Deserialize;
 
@@ -145,11 +145,7 @@ impl Algorithm for Rwa {
 /// Checks a report with code that the planner does not share.
 #[must_use]
 pub fn check(task: &Task, traffic: Option<&TrafficMatrix>, report: &PlanReport) -> Vec<Violation> {
-    let mut violations = verify_report(&task.topology, &task.requests, report);
-    if let Some(traffic) = traffic {
-        violations.extend(verify_demands(&task.topology, traffic, &task.requests, &report.plan));
-    }
-    violations
+    verify_report(&task.topology, traffic, &task.requests, report)
 }
 
 impl From<Next> for Step<Rwa> {
