@@ -1,5 +1,7 @@
 //! Logs and traces, set up the same way in every process.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
@@ -14,13 +16,14 @@ pub enum LogFormat {
 
 /// Sends this process's log lines to standard error.
 ///
-/// `filter` is a directive list such as `info,coordinator=debug`. The cluster link and the database driver print
-/// payloads at `debug`, so they are held at `info` unless named.
+/// `filter` is a directive list such as `info,coordinator=debug`. The cluster library prints payloads at `debug` and
+/// repeats what our link says at `info` and `warn`, the database driver prints payloads at `debug`: they are held
+/// back unless named.
 pub fn init(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(format!("ractor=info,ractor_cluster=info,tokio_postgres=info,{filter}"))
+    let filter = EnvFilter::try_new(format!("ractor=error,ractor_cluster=error,tokio_postgres=info,{filter}"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second call (tests in one process) keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => registry.with(layer).try_init(),

@@ -182,9 +182,9 @@ impl Leader {
     }
 
     pub fn tell(&self, worker: WorkerId, command: WorkerCommand) {
-        let group = worker_group(worker, self.workers[&worker]);
-        let members = pg::get_members(&group);
-        let agent = members.first().unwrap_or_else(|| panic!("{group} has a member"));
+        let members = pg::get_members(&worker_group(worker, self.workers[&worker]));
+        // An answer to what was said over a connection that ended meanwhile.
+        let Some(agent) = members.first() else { return };
         let frame = wire::encode(&ToWorker { epoch: self.epoch, command }).unwrap();
         let _ = ActorRef::<AgentMessage>::from(agent.clone()).cast(AgentMessage::Frame(frame));
     }
