@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use common::ids::{RunId, StageIndex};
 use common::protocol::PartialsPage;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Store;
 use super::error::{Result, StoreError};
 use super::page::{Page, Paged, cursor};
+use super::text::raw_json;
 
 /// What is known of a shard for everyone outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -97,7 +99,47 @@ impl ShardState {
     }
 }
 
+/// A stored partial result with what is known of its computation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShardPartial {
+    /// Who computed it.
+    pub worker: Uuid,
+    /// When the computation began.
+    pub started_at: DateTime<Utc>,
+    /// CPU time in microseconds.
+    pub cpu_us: u64,
+    /// Wall time in microseconds.
+    pub wall_us: u64,
+    /// The partial result, as Postgres gives it back.
+    pub partial: Box<RawValue>,
+}
+
 impl Store {
+    /// The partial result of one shard.
+    ///
+    /// # Errors
+    /// `NotFound` until it is stored.
+    pub async fn partial(&self, run: RunId, stage: StageIndex, shard: u32) -> Result<ShardPartial> {
+        let client = self.client().await?;
+        let select = client
+            .prepare_cached(
+                "SELECT worker, started_at, cpu_us, wall_us, partial::text AS partial FROM shard_results
+                  WHERE run_id = $1 AND stage = $2 AND shard = $3",
+            )
+            .await?;
+        let row = client
+            .query_opt(&select, &[&run.0, &stage.0.cast_signed(), &shard.cast_signed()])
+            .await?
+            .ok_or(StoreError::NotFound("partial result"))?;
+        Ok(ShardPartial {
+            worker: row.get("worker"),
+            started_at: row.get("started_at"),
+            cpu_us: row.get::<_, i64>("cpu_us").cast_unsigned(),
+            wall_us: row.get::<_, i64>("wall_us").cast_unsigned(),
+            partial: raw_json(&row, "partial").expect("the column is not null"),
+        })
+    }
+
     /// The shards of a run by stage and index. A page looks at 100,000 shards at most and may therefore be short, even
     /// empty, although another follows.
     ///

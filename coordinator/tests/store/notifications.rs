@@ -1,0 +1,101 @@
+//! Hints arrive, also after the connection was lost.
+
+use std::time::Duration;
+
+use common::ids::{RunId, WorkerId};
+use coordinator::store::notifications::Notice;
+use tokio::sync::broadcast::Receiver;
+use uuid::Uuid;
+
+use crate::support::{leading, number, opened, shard, soon, sql, store, submitted};
+
+async fn until(notices: &mut Receiver<Notice>, wanted: Notice) {
+    soon(async { while notices.recv().await.unwrap() != wanted {} }).await;
+}
+
+async fn quiet(notices: &mut Receiver<Notice>) {
+    let heard = tokio::time::timeout(Duration::from_millis(150), notices.recv()).await;
+    assert!(heard.is_err(), "{heard:?}");
+}
+
+/// Waits until the listener listens: what comes before is lost.
+async fn listening(store: &coordinator::store::Store) -> Receiver<Notice> {
+    let mut notices = store.subscribe();
+    let probe = WorkerId(Uuid::now_v7());
+    soon(async {
+        loop {
+            store.request_drain(probe, false).await.unwrap();
+            let heard = tokio::time::timeout(Duration::from_millis(100), notices.recv()).await;
+            if heard.is_ok_and(|notice| notice == Ok(Notice::Cluster)) {
+                return;
+            }
+        }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    notices.resubscribe()
+}
+
+#[tokio::test]
+async fn whatever_happens_to_a_run_is_hinted_at() {
+    let (store, _) = store().await;
+    let mut leader = leading(&store).await;
+    let mut notices = listening(&store).await;
+    let run = submitted(&store).await.id;
+    until(&mut notices, Notice::Run(run)).await;
+    leader.handle.submit(opened(run, 0, 9));
+    until(&mut notices, Notice::Run(run)).await;
+    leader.settled().await;
+    leader.handle.submit(shard(run, 0, 0));
+    leader.settled().await;
+    quiet(&mut notices).await;
+    store.cancel(run).await.unwrap();
+    until(&mut notices, Notice::Run(run)).await;
+    store.cancel(run).await.unwrap();
+    quiet(&mut notices).await;
+    store.set_paused(true).await.unwrap();
+    until(&mut notices, Notice::Cluster).await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_told_and_replaced() {
+    let (store, url) = store().await;
+    let mut notices = listening(&store).await;
+    let client = sql(&url).await;
+    for _ in 0..3 {
+        let ended = number(
+            &client,
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name = 'netplanner listener'",
+        )
+        .await;
+        assert_eq!(ended, 1);
+        until(&mut notices, Notice::Resync).await;
+        let run = submitted(&store).await.id;
+        until(&mut notices, Notice::Run(run)).await;
+    }
+    let stranger = RunId(Uuid::now_v7());
+    client.execute("SELECT pg_notify('netplanner', $1)", &[&stranger.to_string()]).await.unwrap();
+    until(&mut notices, Notice::Run(stranger)).await;
+    client.execute("SELECT pg_notify('netplanner', 'from a newer release')", &[]).await.unwrap();
+    until(&mut notices, Notice::Resync).await;
+}
+
+#[tokio::test]
+async fn the_listener_ends_with_the_store() {
+    let (store, url) = store().await;
+    drop(listening(&store).await);
+    let copy = store.clone();
+    drop(store);
+    let client = sql(&url).await;
+    let listeners = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND application_name = 'netplanner listener'";
+    assert_eq!(number(&client, listeners).await, 1);
+    drop(copy);
+    soon(async {
+        while number(&client, listeners).await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
