@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use common::ids::RunId;
+use deadpool_postgres::{Object, Transaction};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio_postgres::NoTls;
+use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use super::error::{Result, StoreError};
@@ -70,6 +73,9 @@ const OVER_SHARDS: &str = "SELECT r.stage, r.shard, v::text
         jsonb_path_query(r.partial, $2::text::jsonpath) v
   LIMIT $3";
 
+/// Rows asked for at a time.
+const PORTION: i32 = 64;
+
 impl Store {
     /// Evaluates `path` read-only.
     ///
@@ -89,76 +95,82 @@ impl Store {
             });
         }
         let mut client = self.client().await?;
-        let transaction = client.build_transaction().read_only(true).start().await?;
-        // a client that goes away must not leave its query running
-        let mut running = Running(Some(transaction.cancel_token()));
-        let time = limits.time.as_millis().max(1);
-        transaction.batch_execute(&format!("SET LOCAL statement_timeout = {time}")).await?;
-        let known = transaction.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
-        if transaction.query_opt(&known, &[&run.0]).await?.is_none() {
-            running.0 = None;
-            return Err(StoreError::NotFound("run"));
-        }
-        let rows = i64::from(limits.rows) + 1;
-        let found = async {
-            // a portal hands out rows in portions: what lies beyond the byte limit is never computed
-            let portal = match over {
-                QueryOver::Report => transaction.bind(OVER_REPORT, &[&run.0, &path, &rows]).await?,
-                QueryOver::Shards { stage } => {
-                    let stage = stage.map(u32::cast_signed);
-                    transaction.bind(OVER_SHARDS, &[&run.0, &path, &rows, &stage]).await?
-                }
-            };
-            let mut values = Vec::new();
-            let mut bytes = 0;
-            loop {
-                let portion = transaction.query_portal(&portal, PORTION).await?;
-                let last = portion.len() < PORTION.unsigned_abs() as usize;
-                for row in portion {
-                    let text: String = row.get(2);
-                    bytes += text.len();
-                    if values.len() == limits.rows as usize || (bytes > limits.bytes && !values.is_empty()) {
-                        return Ok(QueryAnswer { values, truncated: true });
-                    }
-                    values.push(QueryValue {
-                        stage: row.get::<_, Option<i32>>(0).map(i32::cast_unsigned),
-                        shard: row.get::<_, Option<i32>>(1).map(i32::cast_unsigned),
-                        value: RawValue::from_string(text).expect("Postgres writes valid JSON"),
-                    });
-                }
-                if last {
-                    return Ok(QueryAnswer { values, truncated: false });
+        let path = path.to_owned();
+        // on a task of its own: where the caller stops waiting, the server shall stop as well
+        let abandoned = CancellationToken::new();
+        let _guard = abandoned.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let cancel = client.cancel_token();
+            tokio::select! {
+                answer = evaluate(&mut client, run, &path, over, limits) => answer,
+                () = abandoned.cancelled() => {
+                    // not back into the pool: the cancellation may arrive when the next statement runs
+                    drop(Object::take(client));
+                    cancel.cancel_query(NoTls).await?;
+                    Err(StoreError::Timeout)
                 }
             }
-        }
-        .await;
-        running.0 = None;
-        found.map_err(|error: tokio_postgres::Error| match error.as_db_error() {
-            // a path that cannot be read, or that fails on this document
-            Some(db) if matches!(db.code().code().get(..2), Some("22" | "42" | "54" | "0A")) => {
-                StoreError::Refused { code: "bad_path", detail: db.message().to_owned() }
-            }
-            _ => error.into(),
-        })
+        });
+        task.await.map_err(|error| StoreError::Internal(error.to_string()))?
     }
 }
 
-/// Rows asked for at a time.
-const PORTION: i32 = 64;
+async fn evaluate(
+    client: &mut Object,
+    run: RunId,
+    path: &str,
+    over: QueryOver,
+    limits: QueryLimits,
+) -> Result<QueryAnswer> {
+    let transaction = client.build_transaction().read_only(true).start().await?;
+    let time = limits.time.as_millis().max(1);
+    transaction.batch_execute(&format!("SET LOCAL statement_timeout = {time}")).await?;
+    let known = transaction.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
+    transaction.query_opt(&known, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+    read(&transaction, run, path, over, limits).await.map_err(|error| match error.as_db_error() {
+        // a path that cannot be read, or that fails on this document
+        Some(db) if matches!(db.code().code().get(..2), Some("22" | "42" | "54" | "0A")) => {
+            StoreError::Refused { code: "bad_path", detail: db.message().to_owned() }
+        }
+        _ => error.into(),
+    })
+}
 
-/// A query that is cancelled on the server when its caller stops waiting.
-struct Running(Option<tokio_postgres::CancelToken>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(token) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move {
-                if let Err(error) = token.cancel_query(tokio_postgres::NoTls).await {
-                    tracing::debug!(%error, "an abandoned query could not be cancelled");
-                }
+async fn read(
+    transaction: &Transaction<'_>,
+    run: RunId,
+    path: &str,
+    over: QueryOver,
+    limits: QueryLimits,
+) -> Result<QueryAnswer, tokio_postgres::Error> {
+    let rows = i64::from(limits.rows) + 1;
+    // a portal hands out rows in portions: what lies beyond the byte limit is never computed
+    let portal = match over {
+        QueryOver::Report => transaction.bind(OVER_REPORT, &[&run.0, &path, &rows]).await?,
+        QueryOver::Shards { stage } => {
+            let stage = stage.map(u32::cast_signed);
+            transaction.bind(OVER_SHARDS, &[&run.0, &path, &rows, &stage]).await?
+        }
+    };
+    let mut values = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let portion = transaction.query_portal(&portal, PORTION).await?;
+        let last = portion.len() < PORTION.unsigned_abs() as usize;
+        for row in portion {
+            let text: String = row.get(2);
+            bytes += text.len();
+            if values.len() == limits.rows as usize || (bytes > limits.bytes && !values.is_empty()) {
+                return Ok(QueryAnswer { values, truncated: true });
+            }
+            values.push(QueryValue {
+                stage: row.get::<_, Option<i32>>(0).map(i32::cast_unsigned),
+                shard: row.get::<_, Option<i32>>(1).map(i32::cast_unsigned),
+                value: RawValue::from_string(text).expect("Postgres writes valid JSON"),
             });
+        }
+        if last {
+            return Ok(QueryAnswer { values, truncated: false });
         }
     }
 }

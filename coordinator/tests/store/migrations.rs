@@ -28,7 +28,11 @@ async fn a_database_of_a_newer_release_is_refused() {
     let (store, url) = store().await;
     sql(&url)
         .await
-        .execute("INSERT INTO refinery_schema_history VALUES (99, 'from_the_future', now()::text, '1')", &[])
+        .execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             SELECT 99, 'from_the_future', applied_on, checksum FROM refinery_schema_history",
+            &[],
+        )
         .await
         .unwrap();
     let error = store.migrate().await.unwrap_err();

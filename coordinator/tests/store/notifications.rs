@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::algorithm::AlgorithmDescriptor;
 use common::ids::{RunId, WorkerId};
 use coordinator::store::notifications::Notice;
 use tokio::sync::broadcast::Receiver;
@@ -55,6 +56,19 @@ async fn whatever_happens_to_a_run_is_hinted_at() {
     quiet(&mut notices).await;
     store.set_paused(true).await.unwrap();
     until(&mut notices, Notice::Cluster).await;
+    let algorithm = AlgorithmDescriptor {
+        name: "spin".to_owned(),
+        version: 1,
+        summary: String::new(),
+        inputs: Vec::new(),
+        params_schema: true.into(),
+        report_schema: true.into(),
+        stages: Vec::new(),
+    };
+    store.announce_algorithms(std::slice::from_ref(&algorithm)).await.unwrap();
+    until(&mut notices, Notice::Cluster).await;
+    store.announce_algorithms(&[algorithm]).await.unwrap();
+    quiet(&mut notices).await;
 }
 
 #[tokio::test]

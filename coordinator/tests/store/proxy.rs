@@ -13,8 +13,6 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Cut {
-    /// Let it pass.
-    Nothing = 0,
     /// Cut the wire before the server gets it: it did not happen.
     BeforeCommit = 1,
     /// Cut the wire after the server did it, before the answer arrives: it happened.
@@ -32,6 +30,7 @@ pub struct Wire {
 
 struct Shared {
     server: PathBuf,
+    /// A [`Cut`], or 0 to let everything pass.
     cut: AtomicU8,
     cuts: AtomicUsize,
     /// Cancelled while the wire is down; replaced when it is mended.

@@ -23,7 +23,7 @@ pub async fn store() -> (Store, String) {
 
 /// An empty database.
 pub async fn database() -> String {
-    testkit::postgres::database().await.unwrap()
+    tokio::task::spawn_blocking(testkit::postgres::database).await.unwrap()
 }
 
 /// A store that is not migrated.

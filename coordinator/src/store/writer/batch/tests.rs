@@ -8,9 +8,9 @@ fn run(number: u128) -> RunId {
 }
 
 fn found(runs: &[(u128, RunPhase, i64)]) -> Found {
-    let runs = runs.iter().map(|(id, state, last_event)| {
-        (run(*id), FoundRun { state: *state, last_event: *last_event })
-    });
+    let runs = runs
+        .iter()
+        .map(|(id, state, last_event)| (run(*id), FoundRun { state: *state, last_event: *last_event }));
     Found { runs: runs.collect(), stages: BTreeMap::new() }
 }
 
@@ -48,7 +48,15 @@ fn numbered(changes: &Changes<'_>) -> Vec<(u128, i64, String)> {
 
 #[test]
 fn a_whole_run_fits_one_batch() {
-    let facts = [opened(1, 0), shard(1, 0, 1), shard(1, 0, 0), opened(1, 1), succeeded(1), shard(1, 1, 0), succeeded(1)];
+    let facts = [
+        opened(1, 0),
+        shard(1, 0, 1),
+        shard(1, 0, 0),
+        opened(1, 1),
+        succeeded(1),
+        shard(1, 1, 0),
+        succeeded(1),
+    ];
     let changes = fold(&facts, found(&[(1, RunPhase::Queued, 1)]));
     let told = |kind: &str, seq| (1, seq, kind.to_owned());
     assert_eq!(
@@ -67,7 +75,8 @@ fn a_whole_run_fits_one_batch() {
     assert_eq!(changes.closing, [(run(1), 1), (run(1), u32::MAX >> 1)]);
     let row = &changes.runs[&run(1)];
     assert_eq!((row.state, row.last_event, row.started), (RunPhase::Succeeded, 6, true));
-    let ends: Vec<_> = changes.written.iter().filter(|written| matches!(written, Written::Ended { .. })).collect();
+    let ends: Vec<_> =
+        changes.written.iter().filter(|written| matches!(written, Written::Ended { .. })).collect();
     assert_eq!(
         ends,
         [&Written::Ended { run: run(1), applied: true }, &Written::Ended { run: run(1), applied: false }]
