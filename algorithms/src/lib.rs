@@ -21,3 +21,11 @@ pub use control::Control;
 pub use documents::Documents;
 pub use erased::{ErasedAlgorithm, ErasedStep, OpenRun, OpenStage};
 pub use error::AlgorithmError;
+
+#[cfg(test)]
+mod laws;
+
+/// The example of the guide is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/adding-an-algorithm.md")]
+pub struct AddingAnAlgorithm;

@@ -11,6 +11,8 @@
 
 mod demand;
 mod lines;
+#[cfg(test)]
+mod mutations;
 mod report;
 mod shelves;
 #[cfg(test)]
