@@ -217,7 +217,7 @@ pub struct SubmitArgs {
     /// All parameters: a JSON object, or `@file`.
     #[arg(long)]
     pub params: Option<String>,
-    /// One parameter: `name=value`, the value as JSON or as plain text.
+    /// One parameter: `name=value` or `group.name=value`, the value as JSON or as plain text.
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
     pub param: Vec<String>,
     /// Root of all randomness of the run.

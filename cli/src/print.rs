@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A table with these headings; columns whose heading ends in a unit or a count are for the caller to align.
 pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
     table
 }

@@ -1,5 +1,6 @@
 //! A plan's report for people: key figures and the use of each link.
 
+use optics::grooming::GroomingSummary;
 use optics::plan::Summary;
 use optics::report::LinkUse;
 use serde::de::DeserializeOwned;
@@ -15,8 +16,15 @@ const BAR: usize = 24;
 
 /// Prints what a report says; a report without a plan is printed as it is.
 pub fn show(report: &Value) {
+    if let Some(grooming) = part::<GroomingSummary>(report, "summary") {
+        print::line(format_args!(
+            "{} services of {} demands groomed into {} lightpaths ({:.1} Gb/s)",
+            grooming.services, grooming.demands, grooming.lightpaths, grooming.rate_gbps
+        ));
+    }
     let Some(summary) = part::<Summary>(report, "summary") else {
-        print::json(report);
+        let short = report.get("summary").unwrap_or(report);
+        print::json(short);
         return;
     };
     key_figures(&summary);

@@ -407,6 +407,9 @@ pub struct Finding {
     /// Column of the sheet.
     #[serde(default)]
     pub column: Option<String>,
+    /// Number in the Excel templates' own list of errors.
+    #[serde(default)]
+    pub template_code: Option<u8>,
 }
 
 impl fmt::Display for Finding {

@@ -197,6 +197,12 @@ impl Cluster {
         .await
     }
 
+    /// User and system CPU time so far of the coordinator and the workers that are running.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let running = self.coordinator.iter().chain(self.workers.iter().flatten());
+        running.map(Process::cpu_time).sum()
+    }
+
     /// The cluster as the leader sees it.
     pub async fn status(&self) -> Result<Status> {
         Ok(self.client.status().await?)

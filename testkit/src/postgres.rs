@@ -4,11 +4,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cli::postgres::{Postgres, RunningPostgres};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
+
+use crate::process::family_cpu_time;
 
 /// A private server in a temporary folder. Everything is gone when it is dropped.
 #[derive(Debug)]
@@ -24,6 +27,15 @@ impl Server {
     ///
     /// It does not wait for the disk: what tests kill is our processes, never the machine.
     pub fn start() -> Result<Self> {
+        Self::with(&["fsync=off"])
+    }
+
+    /// Starts a server that waits for the disk as a real one does, to be measured.
+    pub fn durable() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    fn with(settings: &[&str]) -> Result<Self> {
         sweep();
         let prefix = format!("np-{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/tmp")?;
@@ -31,7 +43,8 @@ impl Server {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         let home = folder.path().join("pg");
         copy_template(&home)?;
-        let postgres = Postgres::at(&home)?.with("fsync=off").with("max_connections=200");
+        let postgres = Postgres::at(&home)?.with("max_connections=200");
+        let postgres = settings.iter().fold(postgres, |postgres, setting| postgres.with(setting));
         let running = Some(postgres.start()?);
         Ok(Self { running, postgres, home, _folder: folder })
     }
@@ -54,6 +67,13 @@ impl Server {
             self.running = Some(self.postgres.start()?);
         }
         Ok(())
+    }
+
+    /// User and system CPU time of the server's processes so far, of those that ended too.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let file = std::fs::read_to_string(self.home.join("data/postmaster.pid"))?;
+        let postmaster: u32 = file.lines().next().context("a process id")?.trim().parse()?;
+        family_cpu_time(postmaster)
     }
 
     /// What the server logged.

@@ -94,12 +94,37 @@ impl Drop for Process {
     }
 }
 
+/// The fields of `/proc/PID/stat` after the name, which stands in parentheses and may contain blanks.
+fn stat(pid: u32) -> Result<Vec<i64>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
+    Ok(fields.split_whitespace().skip(1).map(|field| field.parse().unwrap_or(0)).collect())
+}
+
+fn of_ticks(ticks: i64) -> Duration {
+    let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+    Duration::from_secs_f64(seconds.max(0.0))
+}
+
 /// User and system CPU time of a process, of all its threads, from `/proc`.
 pub fn cpu_time(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // the name, in parentheses, may contain blanks
-    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    Ok(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+    let fields = stat(pid)?;
+    Ok(of_ticks(fields[10] + fields[11]))
+}
+
+/// The same of a process with its children, of those that ended too.
+pub fn family_cpu_time(parent: u32) -> Result<Duration> {
+    let own = stat(parent)?;
+    let mut ticks: i64 = own[10..14].iter().sum();
+    let processes =
+        fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for pid in processes {
+        // one that ends meanwhile is counted with its parent next time
+        if let Ok(fields) = stat(pid)
+            && fields[0] == i64::from(parent)
+        {
+            ticks += fields[10] + fields[11];
+        }
+    }
+    Ok(of_ticks(ticks))
 }

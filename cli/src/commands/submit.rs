@@ -98,9 +98,20 @@ fn params(whole: Option<&str>, single: &[String]) -> Result<Value, CliError> {
             .split_once('=')
             .ok_or_else(|| CliError::Usage(format!("--param takes NAME=VALUE, not {pair:?}")))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        params.insert(name.to_owned(), value);
+        set(&mut params, name, value)?;
     }
     Ok(Value::Object(params))
+}
+
+/// Sets `a.b` inside the object `a`, which is made if it is absent.
+fn set(params: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), CliError> {
+    let Some((first, rest)) = path.split_once('.') else {
+        params.insert(path.to_owned(), value);
+        return Ok(());
+    };
+    let inner = params.entry(first).or_insert_with(|| Value::Object(Map::new()));
+    let inner = inner.as_object_mut().ok_or_else(|| CliError::Usage(format!("{first} is not an object")))?;
+    set(inner, rest, value)
 }
 
 #[cfg(test)]
@@ -114,6 +125,9 @@ mod tests {
         let pairs = ["rounds=3".to_owned(), "name=a b".to_owned(), "list=[1]".to_owned()];
         let value = params(Some(r#"{"rounds": 1, "keep": true}"#), &pairs).unwrap();
         assert_eq!(value, json!({ "rounds": 3, "keep": true, "name": "a b", "list": [1] }));
+        let nested =
+            params(None, &["grooming.threshold_gbps=70".to_owned(), "grooming.fill=balanced".to_owned()]);
+        assert_eq!(nested.unwrap(), json!({ "grooming": { "threshold_gbps": 70, "fill": "balanced" } }));
         assert!(matches!(params(Some("[]"), &[]), Err(CliError::Usage(_))));
         assert!(matches!(params(None, &["x".to_owned()]), Err(CliError::Usage(_))));
     }

@@ -1,0 +1,13 @@
+//! Whole clusters of real processes: what they do, and what they survive.
+
+mod commands;
+mod database;
+mod deaths;
+mod failures;
+mod life;
+mod repetition;
+
+use std::time::Duration;
+
+/// How long a small run may take on a loaded machine.
+const RUN: Duration = Duration::from_mins(1);
