@@ -131,7 +131,8 @@ fn copy_template(home: &Path) -> Result<()> {
         // of several processes that make one at the same time the first is as good as any
         let _ = std::fs::rename(making.path().join("pg"), &template);
     }
-    let copied = std::process::Command::new("cp").args(["-a", "--reflink=auto"]).arg(&template).arg(home).status()?;
+    let copied =
+        std::process::Command::new("cp").args(["-a", "--reflink=auto"]).arg(&template).arg(home).status()?;
     anyhow::ensure!(copied.success(), "copying {} failed", template.display());
     Ok(())
 }
