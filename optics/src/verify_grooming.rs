@@ -19,8 +19,8 @@ mod figures;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::grooming::{
-    CONTAINER_CLIENTS, Fill, GroomedLightpath, GroomingReport, Groomout, LIGHTPATH_GBPS, LINE_CLIENTS,
-    LINE_GBPS, LightpathKind,
+    CONTAINER_CLIENTS, GroomedLightpath, GroomingReport, Groomout, LIGHTPATH_GBPS, LINE_CLIENTS, LINE_GBPS,
+    LightpathKind,
 };
 use crate::topology::Topology;
 use crate::traffic::{Demand, ServiceType, TrafficMatrix};
@@ -216,7 +216,7 @@ impl<'a> Case<'a> {
                             "of demand {} says it is in {:?}; {:?} of demand {demand} has it",
                             groomout.demand, groomout.lightpath, lightpath
                         ),
-                    )
+                    );
                 }
                 Some(_) => {}
             }
@@ -311,12 +311,8 @@ impl<'a> Case<'a> {
             if clients.div_ceil(CONTAINER_CLIENTS) != lit.len() {
                 found.add("LEFTOVER", demand, format!("{clients} clients in {} containers", lit.len()));
             }
-            let compared = match self.report.fill {
-                _ if full => &[],
-                Fill::Sequential => &lit[lit.len() - 1..],
-                // spread evenly all of them have reached it, else the last one has
-                Fill::Balanced => &lit[lit.len() - 1..],
-            };
+            // Filled in order, only the last is compared; spread evenly, all of them have reached it where that one has.
+            let compared = if full { &[] } else { &lit[lit.len() - 1..] };
             for lightpath in compared.iter().filter(|l| l.rate_gbps < threshold - TOLERANCE_GBPS) {
                 let rate = lightpath.rate_gbps;
                 found.add(

@@ -227,16 +227,15 @@ fn check_evidence(
         }
         BlockedReason::Constraint { constraint } => {
             let conditions = Conditions(case.demands.get(request.id.as_str()).copied());
+            // Without the traffic matrix, or for whole routes, it cannot be judged here.
+            let judged = conditions.0.is_some() && !conditions.on_whole_routes();
+            let allowed = |link: &Link| conditions.allow(link);
             if constraint.is_empty() {
                 Err("no condition is named".to_owned())
-            } else if conditions.0.is_none() || conditions.on_whole_routes() {
-                Ok(()) // without the traffic matrix, or for whole routes, it cannot be judged
-            } else if disjoint_paths(case, a, b, need.inner, need.paths, |link| conditions.allow(link))
-                < need.paths
-            {
-                Ok(())
-            } else {
+            } else if judged && disjoint_paths(case, a, b, need.inner, need.paths, allowed) >= need.paths {
                 Err("routes exist that the demand does not exclude".to_owned())
+            } else {
+                Ok(())
             }
         }
     }
