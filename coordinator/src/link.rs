@@ -148,3 +148,59 @@ impl Unready {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn link(settings: LinkSettings) -> (SocketAddr, CancellationToken) {
+        let listener = bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        tokio::spawn(serve(listener, settings, shutdown.clone()));
+        (address, shutdown)
+    }
+
+    /// Whether the other end closes the connection within `patience`.
+    async fn closes(tcp: &mut TcpStream, patience: Duration) -> bool {
+        matches!(tokio::time::timeout(patience, tcp.read(&mut [0; 16])).await, Ok(Ok(0) | Err(_)))
+    }
+
+    #[tokio::test]
+    async fn beyond_loopback_only_when_told() {
+        let refused = bind("0.0.0.0:0".parse().unwrap(), false).await;
+        assert!(matches!(refused, Err(LinkError::NotLoopback(_))));
+        assert!(bind("0.0.0.0:0".parse().unwrap(), true).await.is_ok());
+    }
+
+    /// ```text
+    /// two places:  silent, silent | third refused at once ─ 300 ms ─▶ both closed, places free again
+    /// ```
+    #[tokio::test(flavor = "multi_thread")]
+    async fn strangers_take_a_bounded_number_of_places_for_a_bounded_time() {
+        let ready_within = Duration::from_millis(300);
+        let settings = LinkSettings { max_connections: 2, ready_within, ..LinkSettings::new("secret") };
+        let (address, shutdown) = link(settings).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        let mut third = TcpStream::connect(address).await.unwrap();
+        assert!(closes(&mut third, Duration::from_secs(5)).await);
+        assert!(closes(&mut first, Duration::from_secs(10)).await);
+        assert!(closes(&mut second, Duration::from_secs(10)).await);
+        let mut next = TcpStream::connect(address).await.unwrap();
+        assert!(!closes(&mut next, Duration::from_millis(100)).await, "there is a place again");
+        shutdown.cancel();
+        assert!(closes(&mut next, Duration::from_secs(5)).await, "the end of the link ends its sessions");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_frame_above_the_limit_costs_its_sender_the_connection() {
+        use tokio::io::AsyncWriteExt;
+        let (address, _shutdown) = link(LinkSettings::new("secret")).await;
+        let mut hostile = TcpStream::connect(address).await.unwrap();
+        hostile.write_all(&(64_u64 << 30).to_be_bytes()).await.unwrap();
+        assert!(closes(&mut hostile, Duration::from_secs(4)).await);
+    }
+}

@@ -10,7 +10,7 @@ use common::ids::StageIndex;
 use common::limits::PIECE_BYTES;
 use common::protocol::{ResultKey, WorkerCommand, WorkerFact};
 use common::run::{Outcome, TaskErrorKind, TaskKind};
-use leader::{Leader, WorkerProcess, shards};
+use leader::{COOKIE, Leader, WorkerProcess, shards};
 use tokio::sync::{Mutex, MutexGuard};
 
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -21,7 +21,7 @@ async fn leader() -> (MutexGuard<'static, ()>, Leader) {
 }
 
 fn worker(leader: &Leader, flags: &[&str]) -> WorkerProcess {
-    WorkerProcess::start(&leader.address.to_string(), flags)
+    WorkerProcess::start(&leader.address.to_string(), COOKIE, flags)
 }
 
 /// ```text
@@ -233,6 +233,21 @@ async fn a_silent_leader_is_left_and_found_again() {
         leader.nothing_else_for(Duration::from_millis(50)).await;
     }
     assert!(leader.workers[&worker] > 1, "a new connection, the same worker");
+    leader.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_another_cookie_stays_outside() {
+    let (_turn, mut leader) = leader().await;
+    let address = leader.address.to_string();
+    let mut stranger = WorkerProcess::start(&address, "another", &["--lanes", "1"]);
+    leader.nothing_else_for(Duration::from_secs(2)).await;
+    assert!(leader.hellos.is_empty());
+    // The first address is dead: the next one is tried.
+    let _honest = WorkerProcess::start(&format!("127.0.0.1:1,{address}"), COOKIE, &["--lanes", "1"]);
+    leader.greet().await;
+    stranger.signal("-TERM");
+    assert_eq!(stranger.exit().await.code(), Some(0), "it waits for ever, and still ends when asked");
     leader.stop().await;
 }
 

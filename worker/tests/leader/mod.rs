@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// Patience with anything that should happen soon, on a loaded machine.
 const SOON: Duration = Duration::from_secs(20);
 
-const COOKIE: &str = "of these tests";
+pub const COOKIE: &str = "of these tests";
 
 struct Gateway(mpsc::UnboundedSender<FromWorker>);
 
@@ -276,9 +276,9 @@ pub fn shards(first: u32, count: u32) -> TaskKind {
 pub struct WorkerProcess(pub Child);
 
 impl WorkerProcess {
-    pub fn start(coordinator: &str, flags: &[&str]) -> Self {
+    pub fn start(coordinator: &str, cookie: &str, flags: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_worker"))
-            .args(["--coordinator", coordinator, "--cookie", COOKIE, "--threads", "1"])
+            .args(["--coordinator", coordinator, "--cookie", cookie, "--threads", "1"])
             .args(flags)
             .stdin(Stdio::null())
             .spawn()
