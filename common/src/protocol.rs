@@ -58,7 +58,7 @@ pub enum WorkerFact {
     },
     /// Results that are small enough to travel unasked, all of a batch's in one message.
     Finished(Vec<ShardResult>),
-    /// Results that wait to be asked for with [`ToWorker::Send`].
+    /// Results that wait to be asked for with [`WorkerCommand::Send`].
     Announced(Vec<Announcement>),
     /// A piece of an announced result.
     ResultPiece {

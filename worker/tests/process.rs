@@ -2,6 +2,9 @@
 //!
 //! Process groups are global to a process, so the leaders of these tests take turns.
 
+// Tests may panic and look at the clock, also in their helpers.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr)]
+
 mod leader;
 
 use std::time::{Duration, Instant};
@@ -98,7 +101,7 @@ async fn a_panicking_shard_fails_alone_and_the_worker_lives() {
     while finished.len() + failed.len() < 5 {
         match leader.hear().await.1 {
             WorkerFact::Finished(results) => {
-                finished.extend(results.iter().filter_map(|result| result.key.shard))
+                finished.extend(results.iter().filter_map(|result| result.key.shard));
             }
             WorkerFact::Failed { shard: Some(shard), error, .. } => failed.push((shard, error)),
             WorkerFact::Started { .. } => {}
@@ -129,7 +132,7 @@ async fn a_shard_that_never_returns_ends_the_worker() {
     loop {
         match leader.hear().await.1 {
             WorkerFact::Failed { shard: Some(1), error, .. } => {
-                timed_out = error.kind == TaskErrorKind::TimedOut
+                timed_out = error.kind == TaskErrorKind::TimedOut;
             }
             WorkerFact::HandedBack { leases } => back.extend(leases),
             WorkerFact::Leaving => break,

@@ -20,7 +20,7 @@ use super::event::{AgentAction, AgentEvent, Computed, Exit, FAREWELL, LaneEnd, U
 use super::library::{Catalogue, Library, LibraryAction, Materials};
 use crate::compute::Compute;
 use crate::desk::{Desk, Room};
-use crate::executor::{Executor, ExecutorError};
+use crate::executor::Executor;
 use crate::lane::{LaneNotice, Order, Work};
 use crate::link::{LinkCommand, LinkEvent};
 use crate::meter;
@@ -116,7 +116,7 @@ impl Actor for Agent {
             // The agent lives as long as the process.
             let _ = agent.cast(AgentInput::Lane(notice));
         });
-        let executor = start_executor(identity.lanes, compute, notify)?;
+        let executor = Executor::start(identity.lanes, compute, notify)?;
         myself.send_interval(COLLECT_EVERY, || AgentInput::Tick);
         Ok(AgentState {
             worker,
@@ -149,14 +149,6 @@ impl Actor for Agent {
         }
         Ok(())
     }
-}
-
-fn start_executor(
-    lanes: u16,
-    compute: Arc<Compute>,
-    notify: crate::lane::Notify,
-) -> Result<Executor, ExecutorError> {
-    Executor::start(lanes, compute, notify)
 }
 
 impl AgentState {

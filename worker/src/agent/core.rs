@@ -8,7 +8,7 @@
 //!
 //! A lease is held from `Assign` until the outcome of its last shard was sent; a result is kept until `Stored`,
 //! whatever becomes of its lease ([`Outbox`]). A lane that was told to stop is not free before it returned, and one
-//! that does not return within [`super::tasks::STUCK_AFTER`] ends the process.
+//! that does not return within 5 s ends the process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

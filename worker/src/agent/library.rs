@@ -489,7 +489,7 @@ mod tests {
         let key = DocumentKey::Run(RUN);
         library.document(Document::Piece { key, offset: 0, total: 100, bytes: vec![b' '; 10] }, later);
         library.online(false, later);
-        assert_eq!(library.tick(later.after(Duration::from_secs(60))), [], "nobody to ask");
+        assert_eq!(library.tick(later.after(Duration::from_mins(1))), [], "nobody to ask");
         assert_eq!(library.online(true, later), [LibraryAction::Fetch { key, offset: 10 }]);
         library.unwant(lease(1));
         assert_eq!(library.online(true, later), [], "nobody wants it");

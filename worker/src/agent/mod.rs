@@ -1,6 +1,6 @@
 //! The agent: what a worker holds, what it does with it, and what it says of it.
 //!
-//! [`core`] (with `tasks`), [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
+//! [`self::core`] (with `tasks`), [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
 
 pub mod actor;
 pub mod core;
