@@ -58,7 +58,7 @@ pub struct EventView {
     pub seq: i64,
     /// When it was committed.
     pub at: chrono::DateTime<chrono::Utc>,
-    /// What happened (`submitted`, `stage_opened`, `stage_closed`, `shard_failed`, `succeeded`, …).
+    /// What happened (`state`, `stage_opened`, `stage_closed`, `shard_failed`, …).
     pub kind: String,
     /// Details.
     #[schema(value_type = Object)]

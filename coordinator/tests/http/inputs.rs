@@ -128,3 +128,89 @@ async fn inputs_are_found_by_name_and_kind() {
     assert_eq!(matrices["items"].as_array().unwrap().len(), 1);
     assert_eq!(matrices["items"][0]["latest"]["summary"]["demands"], 1);
 }
+
+/// Two sites, a link between them and a demand over it, as SNDlib writes them.
+const SNDLIB: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<network xmlns="http://sndlib.zib.de/network" version="1.0">
+ <networkStructure>
+  <nodes coordinatesType="geographical">
+   <node id="Berlin"><coordinates><x>13.4</x><y>52.5</y></coordinates></node>
+   <node id="Hamburg"><coordinates><x>10.0</x><y>53.55</y></coordinates></node>
+  </nodes>
+  <links><link id="L1"><source>Berlin</source><target>Hamburg</target></link></links>
+ </networkStructure>
+ <demands><demand id="D1"><source>Berlin</source><target>Hamburg</target><demandValue>42.0</demandValue></demand></demands>
+</network>"#;
+
+#[tokio::test]
+async fn one_file_can_give_a_topology_and_a_traffic_matrix() {
+    let front = Front::start().await;
+    let import = |kind: &str, query: &str, file: String| {
+        let path = format!("/api/v1/{kind}/import?{query}");
+        front.request(Method::POST, &path).header("content-type", "application/xml").body(file).send()
+    };
+    let network =
+        import("topologies", "format=sndlib-xml&name=two&route_factor=1", SNDLIB.to_owned()).await.unwrap();
+    assert_eq!(network.status(), 201);
+    let location = network.headers()["location"].to_str().unwrap().to_owned();
+    let network: Value = network.json().await.unwrap();
+    assert_eq!((&network["name"], &network["latest"]["summary"]["links"]), (&json!("two"), &json!(1)));
+    let version = front.read(&format!("{location}/versions/1")).await;
+    let length = version["document"]["links"][0]["length_km"].as_f64().unwrap();
+    assert!((250.0..260.0).contains(&length), "{length} km from Berlin to Hamburg");
+    let traffic = import("traffic-matrices", "format=sndlib-xml&name=", SNDLIB.to_owned()).await.unwrap();
+    assert_eq!(traffic.status(), 201);
+    assert_eq!(traffic.json::<Value>().await.unwrap()["latest"]["summary"]["demands"], 1);
+
+    // what is refused stores nothing, and says what and where
+    let broken = SNDLIB.replace("<target>Hamburg</target></link>", "<target>Atlantis</target></link>");
+    let told = problem(
+        import("topologies", "format=sndlib-xml", broken.clone()).await.unwrap(),
+        422,
+        "import_refused",
+    )
+    .await;
+    let finding = &told["errors"][0];
+    assert!(
+        finding["detail"].as_str().unwrap().contains("Atlantis") && finding["code"].is_string(),
+        "{told}"
+    );
+    let told = problem(
+        import("topologies", "format=netplanner-xlsx", "no workbook".into()).await.unwrap(),
+        422,
+        "import_refused",
+    )
+    .await;
+    assert!(!told["errors"].as_array().unwrap().is_empty());
+    let told =
+        problem(import("topologies", "format=visio", String::new()).await.unwrap(), 400, "invalid_query")
+            .await;
+    assert_eq!(pointers(&told), ["<query format>"]);
+    assert_eq!(front.read("/api/v1/topologies").await["items"].as_array().unwrap().len(), 1);
+
+    let check = front.request(Method::POST, "/api/v1/topologies/validate?format=sndlib-xml").body(broken);
+    let checked: Value = check.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&checked["valid"], checked["errors"].as_array().unwrap().is_empty()), (&json!(false), false));
+}
+
+#[tokio::test]
+async fn traffic_can_be_made_of_a_topology_and_a_seed() {
+    let front = Front::start().await;
+    let stored: Value =
+        front.post("/api/v1/topologies", &json!({ "document": triangle() })).await.json().await.unwrap();
+    let make = |body: Value| {
+        let front = &front;
+        async move { front.post("/api/v1/traffic-matrices:generate", &body).await }
+    };
+    let model = json!({ "kind": "uniform", "seed": 3, "total_gbps": 900.0 });
+    let first = make(json!({ "topology": { "id": stored["id"] }, "model": model })).await;
+    assert_eq!(first.status(), 201);
+    let first: Value = first.json().await.unwrap();
+    let again: Value =
+        make(json!({ "topology": { "document": triangle() }, "model": model })).await.json().await.unwrap();
+    assert_eq!(first["latest"]["hash"], again["latest"]["hash"], "the same seed gives the same matrix");
+    assert_eq!(first["latest"]["summary"]["demands"], 3);
+    let wrong = json!({ "topology": { "document": triangle() }, "model": { "total_gbps": -1.0 } });
+    problem(make(wrong).await, 422, "invalid_body").await;
+    problem(make(json!({ "topology": {} })).await, 422, "invalid_body").await;
+}

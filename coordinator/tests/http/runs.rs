@@ -200,3 +200,68 @@ async fn the_catalogue_shows_what_workers_announced() {
     assert_eq!(front.read("/api/v1/algorithms/spin?version=1").await["version"], 1);
     problem(front.get("/api/v1/algorithms/spin?version=2").await, 404, "algorithm_not_found").await;
 }
+
+#[tokio::test]
+async fn a_plan_can_be_looked_at_in_several_forms() {
+    let front = Front::with_algorithms().await;
+    let leader = Leader::of(&front).await;
+    let inputs = json!({ "topology": { "document": triangle() }, "traffic": { "document": demand() } });
+    let run: Value = front
+        .post("/api/v1/runs", &json!({ "algorithm": "planner", "inputs": inputs }))
+        .await
+        .json()
+        .await
+        .unwrap();
+    let id: common::ids::RunId = run["id"].as_str().unwrap().parse().unwrap();
+    let topology: optics::topology::Topology = serde_json::from_value(triangle()).unwrap();
+    let plan = optics::plan::Plan {
+        topology: "triangle".into(),
+        equipment: None,
+        grid: optics::grid::Grid::default(),
+        qot: optics::plan::QualityOfTransmission::None,
+        lightpaths: vec![],
+        blocked: vec![],
+        violations: vec![],
+        bounds: vec![],
+    };
+    let report = optics::report::PlanReport::describe(&topology, &[], plan);
+    leader.open(id, 0, 1);
+    leader.finish(id, 0, 0);
+    leader.end(id, serde_json::to_vec(&json!({ "plan_report": report })).unwrap());
+    let at = format!("/api/v1/runs/{id}");
+    assert_eq!(front.read(&format!("{at}?wait=10")).await["state"], "succeeded");
+
+    let xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let forms = [
+        ("html", "text/html", "<!doctype html"),
+        ("svg", "image/svg+xml", "<svg"),
+        ("csv", "text/csv", ""),
+        ("geojson", "application/geo+json", "{"),
+        ("xlsx", xlsx, "PK"),
+    ];
+    for (name, kind, begins) in forms {
+        let by_name = front.get(&format!("{at}/result?format={name}")).await;
+        let by_kind =
+            front.request(Method::GET, &format!("{at}/result")).header("accept", kind).send().await.unwrap();
+        for response in [by_name, by_kind] {
+            assert_eq!(response.status(), 200, "{name}");
+            assert!(response.headers()["content-type"].to_str().unwrap().starts_with(kind), "{name}");
+            let bytes = response.bytes().await.unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(
+                text.trim_start().to_lowercase().starts_with(&begins.to_lowercase()),
+                "{name}: {text:.80}"
+            );
+        }
+    }
+    let json = front.get(&format!("{at}/result")).await;
+    assert_eq!(json.headers()["content-type"], "application/json");
+    problem(front.get(&format!("{at}/result?format=dwg")).await, 400, "invalid_query").await;
+    let request = front.request(Method::GET, &format!("{at}/result")).header("accept", "image/png");
+    problem(request.send().await.unwrap(), 406, "not_acceptable").await;
+
+    let plain = front.submit().await;
+    leader.run_through(plain);
+    front.read(&format!("/api/v1/runs/{plain}?wait=10")).await;
+    problem(front.get(&format!("/api/v1/runs/{plain}/result?format=svg")).await, 406, "not_a_plan").await;
+}
