@@ -237,69 +237,6 @@ impl Follower {
             said |= self.tell(&run, told).await?;
         }
         let ended = over && self.seen >= run.last_event;
-        Ok(Looked { said, ended }) => {
-                    first = false;
-                    if said {
-                        quiet_since = clock::now();
-                    }
-                    if ended {
-                        return Ok(());
-                    }
-                }
-                Err(Trouble::Gone(gone)) => return Err(gone),
-                // the stream survives an outage of the database and goes on where it was
-                Err(Trouble::Away) => {}
-            }
-            if clock::now().since(quiet_since) >= self.context.settings.stream_keep_alive {
-                self.send(Bytes::from_static(b": still here\n\n")).await?;
-                quiet_since = clock::now();
-            }
-            let keep_alive = self.context.settings.stream_keep_alive;
-            tokio::select! {
-                () = self.frames.closed() => return Err(Gone::Client),
-                () = changed(&mut notices, self.run) => {}
-                () = tokio::time::sleep(LOOK_AGAIN.min(self.context.settings.stream_pace).min(keep_alive)) => {}
-            }
-            looks += 1;
-            tokio::time::sleep(rest(looks)).await;
-        }
-    }
-
-    /// Sends what is new.
-    async fn look(&mut self, told: &mut Told, first: bool) -> Result<Looked, Trouble> {
-        let run = self.context.store.run(self.run).await?;
-        let mut said = false;
-        if first {
-            let stages =
-                self.context.store.stages(self.run).await?.into_iter().map(StageView::from).collect();
-            let view = RunView { stages: Some(stages), ..run.clone().into() };
-            self.say("snapshot", None, &view).await?;
-            told.progress = run.stage.clone().map(ProgressView::from);
-            told.waiting.clone_from(&run.waiting_reason);
-            said = true;
-        }
-        let over = run.state.is_end();
-        if over {
-            // the event of the end is the last word: some clients leave at it
-            said |= self.tell(&run, told).await?;
-        }
-        while self.seen < run.last_event {
-            let events = self.context.store.events(self.run, self.seen, READ_AT_A_TIME).await?;
-            if events.is_empty() {
-                break;
-            }
-            for event in events {
-                let (seq, kind) = (event.seq, event.kind.clone());
-                self.say(&kind, Some(seq), &EventView::from(event)).await?;
-                self.seen = seq;
-            }
-            said = true;
-        }
-        let ended = run.state.is_end() && self.seen >= run.last_event;
-        let due = told.at.is_none_or(|at| clock::now().since(at) >= self.context.settings.stream_pace);
-        if ended || due {
-            said |= self.tell(&run, told).await?;
-        }
         Ok(Looked { said, ended })
     }
 

@@ -74,6 +74,7 @@ routes! {
     GET    "/api/v1/runs/{id}/query"                    query::query;
     GET    "/api/v1/runs/{id}/inputs/{role}"            parts::input;
     GET    "/api/v1/runs/{id}/stages/{n}/state"         parts::state;
+    GET    "/api/v1/runs/{id}/stages/{n}/shards/{shard}" parts::shard;
 
     GET    "/api/v1/algorithms"                         algorithms::list;
     GET    "/api/v1/algorithms/{name}"                  algorithms::get;

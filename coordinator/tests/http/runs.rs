@@ -134,6 +134,10 @@ async fn a_run_is_followed_to_its_result() {
     assert_eq!((&rest["items"][0]["shard"], &rest["next_cursor"]), (&json!(3), &Value::Null));
     problem(front.get(&format!("{at}/shards?state=done")).await, 400, "invalid_query").await;
 
+    let shard = front.read(&format!("{at}/stages/0/shards/2")).await;
+    assert_eq!((&shard["partial"], &shard["cpu_us"]), (&json!({ "square": 4 }), &json!(10)));
+    problem(front.get(&format!("{at}/stages/0/shards/9")).await, 404, "not_found").await;
+
     let found = front.read(&format!("{at}/query?path=$.paths[*].id")).await;
     let values: Vec<&Value> = found["items"].as_array().unwrap().iter().map(|item| &item["value"]).collect();
     assert_eq!(values, [&json!("p1"), &json!("p2")]);
