@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::algorithm::{Algorithm, Job, ShardIndex, StageInfo, Step};
 use crate::control::Control;
-use crate::documents::Documents;
+use crate::documents::{self, Documents};
 use crate::error::AlgorithmError;
 use crate::storable;
 
@@ -117,9 +117,8 @@ impl<A: Algorithm + Clone> ErasedAlgorithm for A {
         seed: u64,
         documents: &Documents,
     ) -> Result<Arc<dyn OpenRun>, AlgorithmError> {
-        let params: A::Params = serde_json::from_slice(params).map_err(|error| {
-            AlgorithmError::InvalidParams { pointer: String::new(), detail: error.to_string() }
-        })?;
+        let params: A::Params = documents::read(params)
+            .map_err(|(pointer, detail)| AlgorithmError::InvalidParams { pointer, detail })?;
         let inputs = Algorithm::open(self, documents, &params)?;
         Ok(Arc::new(Run { algorithm: self.clone(), params, inputs, seed }))
     }
