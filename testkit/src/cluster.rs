@@ -176,6 +176,20 @@ impl Cluster {
         self.worker(position)?.kill()
     }
 
+    /// Starts a worker for each that ended by itself; yields how many there were.
+    pub fn restart_ended_workers(&mut self) -> Result<usize> {
+        let mut ended = 0;
+        for position in 0..self.workers.len() {
+            let Some(worker) = &mut self.workers[position] else { continue };
+            if worker.ended()?.is_some() {
+                self.workers[position] = None;
+                self.add_worker()?;
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
     /// Stops a process from running, as a hung machine would (`SIGSTOP`), or lets it go on.
     pub fn freeze_worker(&mut self, position: usize, frozen: bool) -> Result<()> {
         self.worker(position)?.signal(if frozen { Signal::STOP } else { Signal::CONT })
