@@ -1,6 +1,6 @@
 //! Grooms one demand: clients below 10 Gb/s into lines, lines onto MP2X cards, 10G clients into containers.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use optics::grooming::{CONTAINER_CLIENTS, Fill, LIGHTPATH_GBPS, LINE_CLIENTS};
 use optics::traffic::{Demand, ServiceType};
@@ -73,16 +73,16 @@ pub fn groom(
     for group in &demand.services {
         let rate = kbps(group.kind);
         let ids = group.ids.iter();
-        if rate > LINE_KBPS {
-            groomed.transparent.extend(ids.cloned());
-        } else if rate == LINE_KBPS {
-            direct.extend(ids.cloned());
-        } else {
-            let at = low.iter().position(|(kbps, _)| *kbps == rate).unwrap_or_else(|| {
-                low.push((rate, Vec::new()));
-                low.len() - 1
-            });
-            low[at].1.extend(ids.map(String::as_str));
+        match rate.cmp(&LINE_KBPS) {
+            Ordering::Greater => groomed.transparent.extend(ids.cloned()),
+            Ordering::Equal => direct.extend(ids.cloned()),
+            Ordering::Less => {
+                let at = low.iter().position(|(kbps, _)| *kbps == rate).unwrap_or_else(|| {
+                    low.push((rate, Vec::new()));
+                    low.len() - 1
+                });
+                low[at].1.extend(ids.map(String::as_str));
+            }
         }
     }
     pack_lines(&low, &mut groomed, control)?;

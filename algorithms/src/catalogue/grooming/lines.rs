@@ -17,7 +17,8 @@ use crate::error::AlgorithmError;
 /// Capacity of a line in kb/s.
 pub const LINE_KBPS: u64 = 10_000_000;
 /// Most clients of a line.
-pub const LINE_CLIENTS: u32 = optics::grooming::LINE_CLIENTS as u32;
+pub const LINE_CLIENTS: u32 = 16;
+const _: () = assert!(LINE_CLIENTS as usize == optics::grooming::LINE_CLIENTS);
 /// Patterns that the searches for one demand may look at before they give up: about a second.
 const SEARCH_BUDGET: u64 = 1_000_000;
 /// More lines than this are not searched as a whole: the linear program leaves nothing to gain there in practice.
@@ -318,7 +319,7 @@ impl Packer<'_> {
         let mut line = vec![0; items.len()];
         self.extend(items, &by_rate, (LINE_KBPS, LINE_CLIENTS), &mut line, &mut found);
         found.retain(|(_, line)| line[by_rate[0]] > 0);
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.sort_by_key(|(room, _)| *room);
         found.into_iter().map(|(_, line)| line).collect()
     }
 
@@ -358,7 +359,7 @@ impl Column {
     fn entry(&self, kind: usize) -> f64 {
         match self {
             Self::Line(line) => f64::from(line[kind]),
-            Self::Surplus(surplus) => f64::from(u8::from(*surplus == kind)) * -1.0,
+            Self::Surplus(surplus) => -f64::from(u8::from(*surplus == kind)),
         }
     }
 
@@ -386,8 +387,9 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
             if row == column || factor == 0.0 {
                 continue;
             }
-            for k in column..size {
-                matrix[row][k] -= factor * matrix[column][k];
+            let pivot = matrix[column].clone();
+            for (entry, pivot) in matrix[row].iter_mut().zip(&pivot).skip(column) {
+                *entry -= factor * pivot;
             }
             right[row] -= factor * right[column];
         }

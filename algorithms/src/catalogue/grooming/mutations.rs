@@ -1,5 +1,6 @@
 //! The checker of groomings finds what is wrong: a good report, spoilt in one way for each rule.
 
+use optics::grooming::LightpathKind::{Mp1h, Rate, Tp1h};
 use optics::grooming::{CardKind, Fill, GroomingReport, LightpathKind};
 use optics::topology::{Link, Node, Topology};
 use optics::traffic::{Demand, ServiceGroup, ServiceType, TrafficMatrix};
@@ -29,12 +30,18 @@ fn traffic() -> TrafficMatrix {
             .collect();
         Demand { rate_ab_gbps: None, services, ..Demand::of_rate(id, "A", "B", 0.0) }
     };
-    use ServiceType::{GigabitEthernet, HundredGigabitEthernet, TenGigabitEthernet};
     TrafficMatrix {
         name: String::new(),
         demands: vec![
-            services("x", &[(TenGigabitEthernet, 11), (GigabitEthernet, 20)]),
-            services("y", &[(HundredGigabitEthernet, 2), (TenGigabitEthernet, 4), (GigabitEthernet, 10)]),
+            services("x", &[(ServiceType::TenGigabitEthernet, 11), (ServiceType::GigabitEthernet, 20)]),
+            services(
+                "y",
+                &[
+                    (ServiceType::HundredGigabitEthernet, 2),
+                    (ServiceType::TenGigabitEthernet, 4),
+                    (ServiceType::GigabitEthernet, 10),
+                ],
+            ),
             Demand::of_rate("z", "B", "C", 150.0),
         ],
     }
@@ -61,7 +68,6 @@ fn the_good_report_has_what_is_spoilt_below() {
     let report = good();
     assert_eq!(verify_grooming(&topology(), &traffic(), &report), []);
     let kinds: Vec<_> = report.lightpaths.iter().map(|lightpath| lightpath.kind).collect();
-    use LightpathKind::{Mp1h, Rate, Tp1h};
     assert_eq!(kinds, [Mp1h, Tp1h, Tp1h, Mp1h, Rate, Rate]);
     assert_eq!(report.leftovers.len(), 1);
     assert_eq!((report.leftovers[0].services.len(), report.leftovers[0].groomouts.len()), (1, 3));
