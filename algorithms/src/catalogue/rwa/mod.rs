@@ -6,9 +6,9 @@
 //! | file | what |
 //! |---|---|
 //! | `task` | what is given: topology, requests, rules; requests of a traffic matrix |
-//! | `instance` | the same in indices |
+//! | `instance`, `indexing` | the same in indices |
 //! | `layers` | who holds what in each layer |
-//! | `disjoint`, `router` | routes and disjoint pairs, free or displacing least |
+//! | `disjoint`, `router`, `displace` | routes and disjoint pairs, free or displacing least |
 //! | `search`, `round`, `polish` | the search, a shard of it, and shorter routes at the end |
 //! | `bounds` | lower bounds with certificates |
 //! | `stages` | the stages, for this algorithm and those that embed it |
@@ -19,6 +19,8 @@
 pub mod blocked;
 pub mod bounds;
 pub mod disjoint;
+mod displace;
+mod indexing;
 pub mod instance;
 pub mod layers;
 pub mod params;
