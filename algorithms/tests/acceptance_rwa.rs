@@ -49,7 +49,6 @@ fn reaches_the_bounds(table: &str, wanted: impl Fn(&str) -> bool) {
 
 #[test]
 #[ignore = "needs the reference networks: make acceptance"]
-#[ignore = "needs the reference networks: make acceptance"]
 fn acceptance_all_to_all_meets_its_bounds() {
     // CORONET 75 needs minutes of search, not seconds, in a test build.
     reaches_the_bounds("all_to_all", |name| !name.contains("conus75"));
@@ -57,13 +56,11 @@ fn acceptance_all_to_all_meets_its_bounds() {
 
 #[test]
 #[ignore = "needs the reference networks: make acceptance"]
-#[ignore = "needs the reference networks: make acceptance"]
 fn acceptance_sndlib_traffic_meets_its_bounds() {
     reaches_the_bounds("sndlib_traffic", |_| true);
 }
 
 #[test]
-#[ignore = "needs the reference networks: make acceptance"]
 #[ignore = "needs the reference networks: make acceptance"]
 fn acceptance_synthetic_networks_meet_their_bounds() {
     reaches_the_bounds("synthetic", |_| true);
