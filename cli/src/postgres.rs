@@ -19,7 +19,7 @@ use crate::process::{self, Signal};
 const NAME: &str = "netplanner";
 
 /// How long a start may take: recovery after a crash on a slow machine.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long a fast shutdown may take.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -286,7 +286,7 @@ fn candidates() -> Vec<(u32, PathBuf)> {
             Some((version, entry.path().join("bin")))
         })
         .collect();
-    installed.sort_by(|a, b| b.0.cmp(&a.0));
+    installed.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let installed = installed.into_iter().map(|(_, folder)| folder);
     let folders = named.into_iter().chain(on_path.into_iter().flatten()).chain(installed);
     folders.filter_map(|folder| Some((release(&folder)?, folder))).collect()

@@ -1,5 +1,6 @@
 //! Connections: the pool for short statements, and single ones with a purpose and a name.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(super) fn named(base: &Config, name: &str, session: &[(&str, u128)]) -> Conf
     // plans of ours are small: compiling them costs more than running them
     options.push_str(" -c jit=off -c timezone=UTC");
     for (setting, value) in session {
-        options.push_str(&format!(" -c {setting}={value}"));
+        let _ = write!(options, " -c {setting}={value}");
     }
     config.options(options.trim_start()).application_name(name);
     config

@@ -31,7 +31,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 const IDLE_MS: u128 = 3_000;
 
 /// How often a leader looks after partitions and what is past its time.
-const UPKEEP: Duration = Duration::from_secs(3_600);
+const UPKEEP: Duration = Duration::from_hours(1);
 
 /// Who asks to lead.
 #[derive(Clone, Debug)]
@@ -171,7 +171,7 @@ async fn keep(client: Client, epoch: Epoch, lost: CancellationToken) {
             () = sleep(PING) => {}
         }
         let asked = client.query_one("SELECT epoch FROM leadership WHERE partition = 0", &[]);
-        match timeout(SILENCE - PING, asked).await {
+        match timeout(SILENCE.saturating_sub(PING), asked).await {
             Ok(Ok(row)) if row.get::<_, i32>(0) == epoch.0.cast_signed() => {}
             Ok(Ok(_)) => break Some("another coordinator leads".to_owned()),
             Ok(Err(error)) => break Some(StoreError::from(error).to_string()),

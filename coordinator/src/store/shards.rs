@@ -174,7 +174,7 @@ impl Store {
             let rows =
                 client.query(&select, &[&run.0, &stage, &from, &to, &state, &filter.worker, &room]).await?;
             items.extend(rows.iter().map(|row| view(stage, row)));
-            if items.len() as i64 >= limit {
+            if i64::try_from(items.len()).is_ok_and(|count| count >= limit) {
                 let last = items.last().map_or(from, |shard: &ShardView| shard.shard.cast_signed());
                 return Ok(Paged { items, next_cursor: Some(cursor(&(stage, last + 1))) });
             }

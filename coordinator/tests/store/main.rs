@@ -1,5 +1,8 @@
 //! The store against a real Postgres, a fresh database for each story.
 
+// helpers of tests are tests; what they measure is real time
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 mod inputs;
 mod leadership;
 mod migrations;

@@ -92,7 +92,7 @@ async fn a_bad_path_is_explained_in_the_words_of_postgres() {
         let error = store.query(run, path, QueryOver::Report, QueryLimits::default()).await.unwrap_err();
         match error {
             StoreError::Refused { code: "bad_path", detail } => {
-                assert!(detail.contains(part), "{path:?}: {detail}")
+                assert!(detail.contains(part), "{path:?}: {detail}");
             }
             other => panic!("{path:?}: {other:?}"),
         }

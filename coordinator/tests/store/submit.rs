@@ -10,12 +10,12 @@ use coordinator::store::writer::{Fact, RunEnd};
 
 use crate::support::{leading, new_run, number, sql, store, submitted};
 
-fn key(principal: &str, key: &str, body: &str) -> Option<Idempotency> {
-    Some(Idempotency {
+fn key(principal: &str, key: &str, body: &str) -> Idempotency {
+    Idempotency {
         principal: principal.to_owned(),
         key: key.to_owned(),
         body_hash: ContentHash::of(body.as_bytes()),
-    })
+    }
 }
 
 #[tokio::test]
@@ -54,9 +54,9 @@ async fn an_accepted_run_carries_everything_it_was_given() {
 #[tokio::test]
 async fn the_same_request_twice_is_one_run_and_one_answer() {
     let (store, _) = store().await;
-    let first = store.submit(new_run("{}"), key("ada", "k", "body")).await.unwrap();
+    let first = store.submit(new_run("{}"), Some(key("ada", "k", "body"))).await.unwrap();
     store.cancel(first.run.id).await.unwrap();
-    let again = store.submit(new_run("{}"), key("ada", "k", "body")).await.unwrap();
+    let again = store.submit(new_run("{}"), Some(key("ada", "k", "body"))).await.unwrap();
     assert!(again.replayed);
     assert_eq!(
         serde_json::to_string(&again.run).unwrap(),
@@ -64,9 +64,9 @@ async fn the_same_request_twice_is_one_run_and_one_answer() {
         "as answered then"
     );
 
-    let other = store.submit(new_run("{}"), key("ada", "k", "other body")).await;
+    let other = store.submit(new_run("{}"), Some(key("ada", "k", "other body"))).await;
     assert_eq!(other.unwrap_err(), StoreError::KeyReused);
-    let stranger = store.submit(new_run("{}"), key("bob", "k", "body")).await.unwrap();
+    let stranger = store.submit(new_run("{}"), Some(key("bob", "k", "body"))).await.unwrap();
     assert!(!stranger.replayed);
     assert_ne!(stranger.run.id, first.run.id);
 }
@@ -77,9 +77,9 @@ async fn sixteen_equal_requests_at_once_are_one_run() {
     let requests: Vec<_> = (0..16)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(
-                async move { store.submit(new_run("{}"), key("ada", "race", "body")).await.unwrap() },
-            )
+            tokio::spawn(async move {
+                store.submit(new_run("{}"), Some(key("ada", "race", "body"))).await.unwrap()
+            })
         })
         .collect();
     let mut answers = Vec::new();
@@ -94,13 +94,13 @@ async fn sixteen_equal_requests_at_once_are_one_run() {
 #[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let (store, url) = store().await;
-    let first = store.submit(new_run("{}"), key("ada", "k", "body")).await.unwrap();
+    let first = store.submit(new_run("{}"), Some(key("ada", "k", "body"))).await.unwrap();
     sql(&url)
         .await
         .execute("UPDATE idempotency SET created_at = now() - interval '25 hours'", &[])
         .await
         .unwrap();
-    let second = store.submit(new_run("{}"), key("ada", "k", "another body")).await.unwrap();
+    let second = store.submit(new_run("{}"), Some(key("ada", "k", "another body"))).await.unwrap();
     assert!(!second.replayed);
     assert_ne!(first.run.id, second.run.id);
 }
@@ -116,17 +116,18 @@ async fn a_refused_request_leaves_nothing_behind_and_its_key_free() {
     }];
     run.documents = vec![NewDocument::of("something else")];
     assert_eq!(
-        store.submit(run, key("ada", "k", "body")).await.unwrap_err(),
+        store.submit(run, Some(key("ada", "k", "body"))).await.unwrap_err(),
         StoreError::NotFound("document")
     );
-    let refused = store.submit(new_run(r#"{"text":"\u0000"}"#), key("ada", "k", "body")).await.unwrap_err();
+    let refused =
+        store.submit(new_run(r#"{"text":"\u0000"}"#), Some(key("ada", "k", "body"))).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused { code: "bad_document", .. }), "{refused:?}");
 
     let client = sql(&url).await;
     for table in ["runs", "documents", "run_events", "idempotency"] {
         assert_eq!(number(&client, &format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
-    assert!(!store.submit(new_run("{}"), key("ada", "k", "fixed body")).await.unwrap().replayed);
+    assert!(!store.submit(new_run("{}"), Some(key("ada", "k", "fixed body"))).await.unwrap().replayed);
 }
 
 #[tokio::test]

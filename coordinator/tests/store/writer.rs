@@ -16,7 +16,7 @@ pub async fn kinds(store: &Store, run: RunId) -> Vec<String> {
     for (event, number) in events.iter().zip(1..) {
         assert_eq!(event.seq, number, "numbers have no gaps");
     }
-    assert_eq!(store.run(run).await.unwrap().last_event, events.len() as i64);
+    assert_eq!(usize::try_from(store.run(run).await.unwrap().last_event), Ok(events.len()));
     events.into_iter().map(|event| event.kind).collect()
 }
 
@@ -174,8 +174,10 @@ async fn a_repeated_merge_is_compared_with_the_first() {
             other => panic!("{other:?}"),
         }
     }
-    use StageOutcome::{AlreadyEqual, Differs, Opened};
-    assert_eq!(outcomes, [Opened, AlreadyEqual, Differs, Differs]);
+    assert_eq!(
+        outcomes,
+        [StageOutcome::Opened, StageOutcome::AlreadyEqual, StageOutcome::Differs, StageOutcome::Differs]
+    );
     assert_eq!(kinds(&store, run).await, ["state", "state", "stage_opened"], "a repetition is no event");
 }
 

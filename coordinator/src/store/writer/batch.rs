@@ -89,8 +89,28 @@ pub(super) struct RunChange<'a> {
     pub error: Option<String>,
     pub estimate: Option<String>,
     pub report: Option<&'a [u8]>,
-    /// A new reason to wait, or a new lack of one; none leaves it.
-    pub waiting: Option<Option<String>>,
+    /// What it waits for.
+    pub waiting: Waiting,
+}
+
+/// What a batch says of the reason for which a run waits.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// Nothing: it stays.
+    AsBefore,
+    /// It does not wait any more.
+    Not,
+    /// It waits for this.
+    For(String),
+}
+
+impl Waiting {
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::For(reason) => Some(reason),
+            Self::AsBefore | Self::Not => None,
+        }
+    }
 }
 
 /// Runs whose rows a batch may change, and runs of which it only stores shards.
@@ -176,8 +196,9 @@ impl<'a> Fold<'a> {
             }
             Fact::Waiting { run, reason } => {
                 if self.is_open(*run) {
-                    self.change(*run).waiting =
-                        Some(reason.as_deref().map(|text| storable(text).into_owned()));
+                    self.change(*run).waiting = reason
+                        .as_deref()
+                        .map_or(Waiting::Not, |text| Waiting::For(storable(text).into_owned()));
                 }
             }
         }
@@ -241,7 +262,7 @@ impl<'a> Fold<'a> {
         );
         let change = self.change(run);
         change.started = true;
-        change.waiting = Some(None);
+        change.waiting = Waiting::Not;
         self.found.stages.insert((run, stage), (name.clone(), shards, hash));
         let note = note.filter(|note| !note.is_null()).map(|note| storable_json(&note));
         self.changes.stages.push(NewStage { run, stage, name, shards, hash, state, note });
@@ -264,7 +285,7 @@ impl<'a> Fold<'a> {
         self.event(run, "state", &body);
         self.changes.closing.push((run, u32::MAX >> 1));
         let change = self.change(run);
-        change.waiting = Some(None);
+        change.waiting = Waiting::Not;
         match end {
             RunEnd::Succeeded { report } => change.report = Some(report),
             RunEnd::Failed { error } => {
@@ -302,7 +323,7 @@ impl<'a> Fold<'a> {
             error: None,
             estimate: None,
             report: None,
-            waiting: None,
+            waiting: Waiting::AsBefore,
         });
         change.state = found.state;
         change.last_event = found.last_event;

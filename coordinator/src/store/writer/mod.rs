@@ -196,18 +196,16 @@ impl Loop {
                     return Err(StoreError::Fenced);
                 }
                 Attempt::Duplicate => insert = Insert::SkippingDuplicates,
-                Attempt::Refused(detail) => match facts {
-                    [fact] => {
+                Attempt::Refused(detail) => {
+                    if let [fact] = facts {
                         tracing::warn!(run = %fact.run(), detail, "the database refuses a document");
                         self.tell(facts, batch::refusal(fact, detail).into_iter().collect(), began);
                         return Ok(());
                     }
-                    _ => {
-                        let (left, right) = facts.split_at(facts.len() / 2);
-                        Box::pin(self.write(left)).await?;
-                        return Box::pin(self.write(right)).await;
-                    }
-                },
+                    let (left, right) = facts.split_at(facts.len() / 2);
+                    Box::pin(self.write(left)).await?;
+                    return Box::pin(self.write(right)).await;
+                }
                 Attempt::Uncertain(written) => {
                     uncertain = Some(written);
                     insert = Insert::SkippingDuplicates;

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Statement};
 use uuid::Uuid;
 
-use super::batch::{self, Changes, Found, FoundRun};
+use super::batch::{self, Changes, Found, FoundRun, Waiting};
 use super::fact::{Fact, Written};
 use super::rows::{self, Counts, Unchecked};
 use crate::store::connection::{LEADER_NAME, dedicated, named};
@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 use crate::store::runs::phase;
 
 /// Longest statement of the writer: a report of 64 MiB on a slow disk.
-const STATEMENT: Duration = Duration::from_secs(60);
+const STATEMENT: Duration = Duration::from_mins(1);
 
 /// What became of an attempt to write a batch.
 #[derive(Debug)]
@@ -312,9 +312,8 @@ impl Open {
         let errors: Vec<Option<&str>> = runs().map(|run| run.error.as_deref()).collect();
         let estimates: Vec<Option<&str>> = runs().map(|run| run.estimate.as_deref()).collect();
         let reports: Vec<Option<Unchecked<'_>>> = runs().map(|run| run.report.map(Unchecked)).collect();
-        let says_waiting: Vec<bool> = runs().map(|run| run.waiting.is_some()).collect();
-        let waiting: Vec<Option<&str>> =
-            runs().map(|run| run.waiting.as_ref().and_then(Option::as_deref)).collect();
+        let says_waiting: Vec<bool> = runs().map(|run| run.waiting != Waiting::AsBefore).collect();
+        let waiting: Vec<Option<&str>> = runs().map(|run| run.waiting.reason()).collect();
         let values: Parameters<'_> = &[
             &ids,
             &states,
