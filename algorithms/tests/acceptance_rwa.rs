@@ -23,6 +23,7 @@ fn run(instance: &Published, params: &str, seed: u64) -> PlanReport {
 }
 
 /// Plans the rows of `table` for which `wanted` holds and compares wavelengths with the exact value of the row.
+#[allow(clippy::print_stdout, clippy::disallowed_methods)] // figures and times are worth a look
 fn reaches_the_bounds(table: &str, wanted: impl Fn(&str) -> bool) {
     let mut missed = Vec::new();
     for (name, row) in published::bounds(table).into_iter().filter(|(name, _)| wanted(name)) {

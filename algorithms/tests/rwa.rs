@@ -156,7 +156,7 @@ fn a_directionless_node_ends_two_protected_lightpaths_on_two_wavelengths() {
     rings.nodes[0].add_drop = vec![bank("east-west", AddDropKind::Directionless, &[], None)];
     let report = plan(&rings, &wanted);
     assert_eq!(wavelengths(&report), 2);
-    assert!(report.summary.bounds.iter().any(|own| own.method == BoundMethod::AddDrop && own.value == 2.0));
+    assert!(report.summary.bounds.iter().any(|own| own.method == BoundMethod::AddDrop && own.value >= 2.0));
     // A second bank takes the slot a second time, unless the whole node takes it once.
     rings.nodes[0].add_drop.push(bank("more", AddDropKind::Directionless, &[], None));
     assert_eq!(wavelengths(&plan(&rings, &wanted)), 1);
@@ -384,7 +384,7 @@ fn requests_that_exclude_each_other_prove_what_cuts_cannot() {
     let report = plan(&ring(6), &traffic((0..5).map(|number| protected(number, 0, number + 1))));
     assert_eq!((wavelengths(&report), bound(&report)), (5, 5.0));
     assert_eq!(report.summary.gap, Some(0.0));
-    assert!(report.summary.bounds.iter().any(|own| own.method == BoundMethod::Clique && own.value == 5.0));
+    assert!(report.summary.bounds.iter().any(|own| own.method == BoundMethod::Clique && own.value >= 5.0));
 }
 
 #[test]
