@@ -71,6 +71,7 @@ pub enum WorkerFact {
         /// CPU time of the computation in microseconds.
         cpu_us: u64,
         /// The bytes.
+        #[serde(with = "crate::wire::octets")]
         bytes: Vec<u8>,
     },
     /// An [`crate::run::TaskKind::Advance`] ended well with a small outcome.
@@ -128,6 +129,7 @@ pub struct Hello {
     /// Free text pairs that later schedulers may ask for.
     pub labels: Vec<(String, String)>,
     /// Its [`crate::algorithm::AlgorithmDescriptor`]s, as JSON bytes.
+    #[serde(with = "crate::wire::octets")]
     pub algorithms: Vec<u8>,
     /// What it still holds from before.
     pub held: Heartbeat,
@@ -189,6 +191,7 @@ pub struct ShardResult {
     /// Wall time in microseconds; sizes the next ranges.
     pub wall_us: u64,
     /// The partial result, as JSON bytes checked to be storable.
+    #[serde(with = "crate::wire::octets")]
     pub json: Vec<u8>,
 }
 
@@ -273,6 +276,7 @@ pub enum WorkerCommand {
         /// Size of the whole document.
         total: u64,
         /// The bytes; at least one unless `total` is 0.
+        #[serde(with = "crate::wire::octets")]
         bytes: Vec<u8>,
     },
     /// A document that was fetched cannot be had.
@@ -331,6 +335,7 @@ pub enum DocumentKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialsPage {
     /// Shard numbers and JSON bytes as Postgres gives them back, ascending and without gaps from the page's `from`.
+    #[serde(with = "crate::wire::numbered_octets")]
     pub partials: Vec<(u32, Vec<u8>)>,
     /// The first shard of the next page; none after the last.
     pub next: Option<u32>,

@@ -125,6 +125,7 @@ pub enum Outcome {
         /// Its name, for people (`bound`, `search`, …).
         name: String,
         /// What its shards share: exact JSON bytes.
+        #[serde(with = "crate::wire::octets")]
         state: Vec<u8>,
         /// How many shards it has; with 0 it is merged at once.
         shards: u32,
@@ -134,6 +135,7 @@ pub enum Outcome {
     /// The run is over: the report, as JSON bytes.
     Done {
         /// The verified report.
+        #[serde(with = "crate::wire::octets")]
         report: Vec<u8>,
     },
 }

@@ -150,6 +150,77 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     Ok(document)
 }
 
+/// Encodes byte vectors as one run of bytes instead of one element after the other: the same bytes on the wire, at the
+/// speed of a copy. For `#[serde(with = "…")]`.
+pub mod octets {
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+
+    /// Writes the bytes.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    /// Reads the bytes.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_byte_buf(Octets)
+    }
+
+    struct Octets;
+
+    impl Visitor<'_> for Octets {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+
+        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+            Ok(bytes)
+        }
+    }
+}
+
+/// As [`octets`], for the numbered documents of a page.
+pub mod numbered_octets {
+    use serde::de::Deserializer;
+    use serde::ser::Serializer;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize)]
+    struct Borrowed<'a>(u32, #[serde(serialize_with = "super::octets::serialize")] &'a [u8]);
+
+    #[derive(Deserialize)]
+    struct Owned(u32, #[serde(deserialize_with = "super::octets::deserialize")] Vec<u8>);
+
+    /// Writes the documents.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(documents: &[(u32, Vec<u8>)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(documents.iter().map(|(number, bytes)| Borrowed(*number, bytes)))
+    }
+
+    /// Reads the documents.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(u32, Vec<u8>)>, D::Error> {
+        let documents = Vec::<Owned>::deserialize(deserializer)?;
+        Ok(documents.into_iter().map(|Owned(number, bytes)| (number, bytes)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +263,16 @@ mod tests {
         assert_eq!(frame.0[0], VERSION + 1);
         frame.0[0] = VERSION;
         assert_eq!(decode::<ToWorker>(&frame).unwrap(), refuse);
+    }
+
+    #[test]
+    fn bytes_travel_as_they_would_one_by_one() {
+        use crate::protocol::PartialsPage;
+
+        let page = PartialsPage { partials: vec![(3, vec![1; 300]), (4, Vec::new())], next: Some(9) };
+        let packed = pack(&page).unwrap();
+        assert_eq!(packed, pack(&(&page.partials, page.next)).unwrap());
+        assert_eq!(unpack::<PartialsPage>(&packed).unwrap(), page);
     }
 
     #[test]

@@ -217,7 +217,8 @@ impl Subtree {
         let pump = tell_written(written, dispatch.clone(), supervisor.clone(), writer.clone());
         self.tasks.push(tokio::spawn(pump));
         self.tasks.push(tokio::spawn(follow_notices(store.subscribe(), supervisor.clone())));
-        self.tasks.push(tokio::spawn(follow_wishes(store.clone(), dispatch.clone())));
+        let wishes = tell_wishes(store, &dispatch, &[]).await?;
+        self.tasks.push(tokio::spawn(follow_wishes(store.clone(), dispatch.clone(), wishes)));
 
         // every open run is known before the first worker speaks: what it still holds is recognised
         resume_all(store, &supervisor).await?;
@@ -329,30 +330,36 @@ async fn follow_notices(mut notices: broadcast::Receiver<Notice>, supervisor: Ac
     }
 }
 
-/// Tells dispatch what operators want.
-async fn follow_wishes(store: Store, dispatch: ActorRef<DispatchMessage>) {
+/// Tells dispatch what operators want, whenever that may have changed.
+async fn follow_wishes(store: Store, dispatch: ActorRef<DispatchMessage>, mut drained: Vec<WorkerId>) {
     let mut notices = store.subscribe();
-    let mut drained: Vec<WorkerId> = Vec::new();
     loop {
-        match (store.paused().await, store.drain_requests().await) {
-            (Ok(paused), Ok(wanted)) => {
-                let back =
-                    drained.iter().filter(|worker| !wanted.contains(worker)).map(|worker| (*worker, false));
-                let events = std::iter::once(DispatchEvent::Paused(paused))
-                    .chain(
-                        back.chain(wanted.iter().map(|worker| (*worker, true)))
-                            .map(|(worker, on)| DispatchEvent::DrainAsked { worker, on }),
-                    )
-                    .collect();
-                let _ = dispatch.cast(DispatchMessage::HappenedAll(events));
-                drained = wanted;
-            }
-            (Err(error), _) | (_, Err(error)) => tracing::debug!(%error, "wishes cannot be read"),
-        }
         // at once after a notice that concerns the cluster, otherwise every second
         let _ = tokio::time::timeout(LOOK, async {
             while !matches!(notices.recv().await, Ok(Notice::Cluster | Notice::Resync) | Err(_)) {}
         })
         .await;
+        match tell_wishes(&store, &dispatch, &drained).await {
+            Ok(wanted) => drained = wanted,
+            Err(error) => tracing::debug!(%error, "wishes cannot be read"),
+        }
     }
+}
+
+/// Tells dispatch what operators want; `before` are the workers that were to be drained before. Gives back those that
+/// are now.
+async fn tell_wishes(
+    store: &Store,
+    dispatch: &ActorRef<DispatchMessage>,
+    before: &[WorkerId],
+) -> Result<Vec<WorkerId>, StoreError> {
+    let paused = store.paused().await?;
+    let wanted = store.drain_requests().await?;
+    let mut events = vec![DispatchEvent::Paused(paused)];
+    let back = before.iter().filter(|worker| !wanted.contains(worker));
+    events.extend(back.map(|worker| DispatchEvent::DrainAsked { worker: *worker, on: false }));
+    events.extend(wanted.iter().map(|worker| DispatchEvent::DrainAsked { worker: *worker, on: true }));
+    // a dispatch actor that is gone takes the leadership with it
+    let _ = dispatch.cast(DispatchMessage::HappenedAll(events));
+    Ok(wanted)
 }

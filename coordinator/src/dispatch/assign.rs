@@ -230,14 +230,16 @@ impl Scheduler {
         }
     }
 
-    /// By how much a lease exceeds what may be expected of it; none if it does not. Whoever holds it silently, or
-    /// without a connection, is late at once.
+    /// By how much a lease exceeds what may be expected of it; none if it does not. Whoever holds it silently is late at
+    /// once. Who has no connection is back soon or dead: what it held may be what killed it, and is not copied.
     fn lateness(&self, lease: &Lease) -> Option<Duration> {
         let holder = self.workers.get(&lease.worker)?;
         let since = lease.started_at.unwrap_or(lease.given_at);
         let elapsed = self.now.since(since);
-        if holder.presence != Presence::Ready {
-            return Some(elapsed.max(STRAGGLES));
+        match holder.presence {
+            Presence::Suspect | Presence::Lost => return Some(elapsed.max(STRAGGLES)),
+            Presence::Unlinked { .. } => return None,
+            Presence::Ready => {}
         }
         lease.started_at?;
         let mean = self.runs.get(&lease.run)?.measured.wall_us_per_shard()?;

@@ -1,7 +1,9 @@
 //! What a failure or a death means: who is charged, what is tried again, when a run is given up.
 //!
-//! A panic or a timeout charges the shard. A worker's death charges only what it had begun with: a range is halved, and
-//! only a shard that was alone when several workers died over it is given up.
+//! A panic or a timeout charges the shard. A worker's death charges only what its lanes were at ([`Worker::on_lanes`]): a
+//! range is halved, and only a shard that was alone when several workers died over it is given up.
+//!
+//! [`Worker::on_lanes`]: super::workers::Worker::on_lanes
 
 use common::ids::{LeaseId, WorkerId};
 use common::protocol::ResultKey;
@@ -31,11 +33,12 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.failures += 1;
         }
-        self.inbox.drop_entry(&place(&key));
+        if let Some(dropped) = self.inbox.drop_entry(&place(&key)) {
+            self.no_longer_announced(dropped);
+        }
         self.change_lease(key.lease, |lease| {
             lease.give_up(shard);
             lease.remaining -= 1;
-            lease.announced = lease.announced.min(lease.remaining);
             lease.delivered += 1;
         });
         let twin = self.leases.get(key.lease).and_then(|lease| lease.twin);
@@ -62,14 +65,11 @@ impl Scheduler {
     pub(super) fn died(&mut self, id: WorkerId, how: &str) {
         let Some(worker) = self.workers.get(&id) else { return };
         let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        let charged = worker.on_lanes(&self.leases);
         let host = worker.host.clone();
         self.inbox.forget(|_, worker| worker == id);
         for lease_id in leases {
-            let charged = self
-                .leases
-                .get(lease_id)
-                .is_some_and(|lease| lease.started_at.is_some() && lease.needs_a_lane());
-            if charged {
+            if charged.contains(&lease_id) {
                 self.charge_with_death(id, lease_id, &format!("worker {id} on {host} {how}"));
             } else {
                 self.release(lease_id);

@@ -1,6 +1,9 @@
 //! What holds of a scheduler between any two events.
 
+use common::protocol::WorkerCommand;
+
 use super::bitmap::Bitmap;
+use super::event::DispatchCommand;
 use super::leases::Lease;
 use super::scheduler::{Run, Scheduler};
 use super::workers::Worker;
@@ -30,6 +33,10 @@ impl Scheduler {
             assert_eq!(remaining, lease.remaining as usize, "what remains of {id}");
             assert!(lease.remaining > 0, "a lease without anything left is over: {id}");
             assert!(lease.announced <= lease.remaining, "announced of {id}");
+            assert!(
+                lease.announced <= self.inbox.announced_under(id),
+                "what is announced under {id} is awaited"
+            );
             if let Some(twin) = lease.twin {
                 let other = self.leases.get(twin).expect("a twin is in force");
                 assert_eq!(other.twin, Some(id), "twins know each other");
@@ -68,6 +75,19 @@ impl Scheduler {
         let leases = worker.leases.iter().map(|id| self.leases.get(*id).expect("in force"));
         let active = leases.filter(|lease| lease.needs_a_lane()).count();
         assert_eq!(active, usize::from(worker.active), "lanes of {}", worker.id);
-        assert!(worker.active <= worker.credit(&self.settings), "credit of {}", worker.id);
+    }
+
+    /// Checks that what was just ordered keeps to the credits. A worker may hold more after a reconnection, when results
+    /// that were announced count as work again; it is then given nothing.
+    ///
+    /// # Panics
+    /// If a worker was given more than its credit.
+    pub(super) fn check_orders(&self, orders: &[DispatchCommand]) {
+        for order in orders {
+            if let DispatchCommand::Send { worker, command: WorkerCommand::Assign(_), .. } = order {
+                let worker = self.workers.get(worker).expect("work is given to known workers");
+                assert!(worker.active <= worker.credit(&self.settings), "credit of {}", worker.id);
+            }
+        }
     }
 }

@@ -58,9 +58,6 @@ impl Scheduler {
         }
         let heartbeat_ms = millis(self.settings.heartbeat);
         self.send(id, WorkerCommand::Welcome { heartbeat_ms, silence_ms: millis(self.settings.silence) });
-        if self.drained.contains(&id) {
-            self.send(id, WorkerCommand::Drain);
-        }
         if !repeated {
             self.held(id, &hello.held, true);
             self.count_lanes();
@@ -72,9 +69,14 @@ impl Scheduler {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.memory_bytes = held.memory_bytes;
         worker.cpu_us = held.cpu_us;
+        let drained = worker.drained;
         if worker.leaves != held.draining {
             worker.leaves = held.draining;
             self.count_lanes();
+        }
+        // the wish reached an earlier leader, or was lost; a worker that ends by itself ignores that it is wanted
+        if held.draining != drained {
+            self.send(id, if drained { WorkerCommand::Drain } else { WorkerCommand::Undrain });
         }
         for lease in &held.leases {
             let known = self.leases.get(lease.lease).is_some_and(|known| known.worker == id);
@@ -188,10 +190,11 @@ impl Scheduler {
         worker.presence = Presence::Unlinked { since: now };
         worker.missing.clear();
         let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        let on_lanes = worker.on_lanes(&self.leases);
         self.inbox.forget(|_, worker| worker == id);
         for lease in leases {
             self.change_lease(lease, |lease| lease.announced = 0);
-            if self.leases.get(lease).is_some_and(Lease::waits) {
+            if self.leases.get(lease).is_some_and(Lease::waits) && !on_lanes.contains(&lease) {
                 self.release(lease);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{RunId, WorkerId};
+use common::ids::{LeaseId, RunId, WorkerId};
 use common::limits::RESULT_BYTES;
 use common::protocol::{Announcement, ResultKey};
 
@@ -35,15 +35,26 @@ pub struct Inbox {
 struct Entry {
     worker: WorkerId,
     news: Announcement,
+    /// Whether its lease counts it as announced.
+    counted: bool,
     /// What has arrived and when the last piece did; none while it was not asked for.
     receiving: Option<(Vec<u8>, Timestamp)>,
+}
+
+/// A result that is no longer announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// What was announced.
+    pub news: Announcement,
+    /// Whether its lease counts it as announced.
+    pub counted: bool,
 }
 
 /// What a piece led to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
-    /// The whole result is here.
-    Whole(Announcement, Vec<u8>),
+    /// The whole result is here, and no longer announced.
+    Whole(Dropped, Vec<u8>),
     /// More is to come.
     Part,
     /// The piece fits nothing that was asked for.
@@ -51,15 +62,17 @@ pub enum Received {
 }
 
 impl Inbox {
-    /// Notes an announcement. False if the same result is announced by another worker already.
-    pub fn announce(&mut self, worker: WorkerId, news: Announcement) -> bool {
+    /// Notes an announcement, which `counted` says its lease counts. False if the same result is announced by another
+    /// worker, or under another lease.
+    pub fn announce(&mut self, worker: WorkerId, news: Announcement, counted: bool) -> bool {
         let place = place(&news.key);
-        if self.entries.get(&place).is_some_and(|entry| entry.worker != worker) {
+        let other = |entry: &Entry| entry.worker != worker || entry.news.key.lease != news.key.lease;
+        if self.entries.get(&place).is_some_and(other) {
             return false;
         }
         // announced again after a reconnection: what was asked for over the old connection is lost
-        self.drop_entry(&place);
-        self.entries.insert(place, Entry { worker, news, receiving: None });
+        let counted = self.drop_entry(&place).map_or(counted, |before| before.counted);
+        self.entries.insert(place, Entry { worker, news, counted, receiving: None });
         *self.waiting_bytes.entry(worker).or_default() += news.bytes;
         self.waiting.push_back(place);
         true
@@ -114,9 +127,9 @@ impl Inbox {
             return Received::Part;
         }
         match self.entries.remove(&place) {
-            Some(Entry { news, receiving: Some((buffer, _)), .. }) => {
+            Some(Entry { news, counted, receiving: Some((buffer, _)), .. }) => {
                 self.lent_bytes -= news.bytes;
-                Received::Whole(news, buffer)
+                Received::Whole(Dropped { news, counted }, buffer)
             }
             _ => Received::Unexpected,
         }
@@ -153,12 +166,14 @@ impl Inbox {
     }
 
     /// Forgets one announced result.
-    pub fn drop_entry(&mut self, place: &Place) {
-        match self.entries.remove(place) {
-            Some(Entry { news, receiving: Some(_), .. }) => self.lent_bytes -= news.bytes,
-            Some(Entry { worker, news, receiving: None }) => self.no_longer_waits(worker, news.bytes),
-            None => {}
+    pub fn drop_entry(&mut self, place: &Place) -> Option<Dropped> {
+        let Entry { worker, news, counted, receiving } = self.entries.remove(place)?;
+        if receiving.is_some() {
+            self.lent_bytes -= news.bytes;
+        } else {
+            self.no_longer_waits(worker, news.bytes);
         }
+        Some(Dropped { news, counted })
     }
 
     fn no_longer_waits(&mut self, worker: WorkerId, bytes: u64) {
@@ -191,6 +206,12 @@ impl Inbox {
         assert_eq!(waiting.sum::<u64>(), self.waiting_bytes.values().sum::<u64>(), "bytes that wait");
     }
 
+    /// How many results are announced, or on their way, under a lease; for tests.
+    pub fn announced_under(&self, lease: LeaseId) -> u32 {
+        let entries = self.entries.values().filter(|entry| entry.news.key.lease == lease);
+        u32::try_from(entries.count()).unwrap_or(u32::MAX)
+    }
+
     /// How many results are on their way; for tests.
     pub fn receiving(&self) -> usize {
         self.entries.values().filter(|entry| entry.receiving.is_some()).count()
@@ -209,7 +230,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use common::ids::{LeaseId, StageIndex};
+    use common::ids::StageIndex;
     use uuid::Uuid;
 
     use super::*;
@@ -227,9 +248,9 @@ mod tests {
     #[test]
     fn results_are_asked_for_as_the_pool_allows() {
         let mut inbox = Inbox::default();
-        assert!(inbox.announce(ANN, news(0, 70)));
-        assert!(inbox.announce(BOB, news(1, 50)));
-        assert!(!inbox.announce(BOB, news(0, 70)), "a copy's result is not asked for as well");
+        assert!(inbox.announce(ANN, news(0, 70), true));
+        assert!(inbox.announce(BOB, news(1, 50), true));
+        assert!(!inbox.announce(BOB, news(0, 70), true), "a copy's result is not asked for as well");
         assert_eq!(inbox.waiting_bytes(BOB), 50);
 
         assert_eq!(inbox.ask(60, NOW), Some((ANN, news(0, 70))), "what is larger than the pool goes alone");
@@ -240,7 +261,7 @@ mod tests {
         assert_eq!(inbox.receive(ANN, &key, 60, 70, &piece[..10], NOW), Received::Unexpected, "a gap");
         assert_eq!(inbox.receive(BOB, &key, 40, 70, &piece[..30], NOW), Received::Unexpected, "not asked");
         let whole = inbox.receive(ANN, &key, 40, 70, &piece[..30], NOW);
-        assert_eq!(whole, Received::Whole(news(0, 70), piece.to_vec()));
+        assert_eq!(whole, Received::Whole(Dropped { news: news(0, 70), counted: true }, piece.to_vec()));
         assert_eq!(inbox.lent_bytes(), 0);
         assert_eq!(inbox.ask(60, NOW), Some((BOB, news(1, 50))));
     }
@@ -248,14 +269,14 @@ mod tests {
     #[test]
     fn what_stalls_is_asked_for_again_and_a_reconnection_starts_over() {
         let mut inbox = Inbox::default();
-        inbox.announce(ANN, news(0, 70));
+        inbox.announce(ANN, news(0, 70), true);
         inbox.ask(100, NOW);
         let key = news(0, 70).key;
         inbox.receive(ANN, &key, 0, 70, &[0; 30], NOW);
         let later = NOW.after(Duration::from_secs(3));
         assert_eq!(inbox.stalled(later), [(ANN, key, 30)]);
         assert_eq!(inbox.stalled(later), []);
-        assert!(inbox.announce(ANN, news(0, 70)));
+        assert!(inbox.announce(ANN, news(0, 70), true));
         assert_eq!(inbox.lent_bytes(), 0);
         assert_eq!(inbox.ask(100, later), Some((ANN, news(0, 70))));
         inbox.forget(|_, worker| worker == ANN);

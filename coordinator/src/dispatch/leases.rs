@@ -171,6 +171,7 @@ impl Leases {
         self.lent_bytes -= lease.lent_bytes;
         if let Some(twin) = lease.twin.and_then(|twin| self.held.get_mut(&twin)) {
             twin.twin = None;
+            twin.is_copy = false; // it is all there is now
         }
         Some(lease)
     }

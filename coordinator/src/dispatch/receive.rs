@@ -7,7 +7,7 @@ use common::run::{Outcome, TaskError, TaskErrorKind};
 use common::wire;
 
 use super::event::{DispatchCommand, FailedTask, ResultRow};
-use super::inbox::{Received, place};
+use super::inbox::{Dropped, Received, place};
 use super::leases::Point;
 use super::scheduler::Scheduler;
 
@@ -70,14 +70,13 @@ impl Scheduler {
                 }
                 Standing::Counts => {
                     let again = self.inbox.contains(&place(&news.key));
-                    if !self.inbox.announce(worker, news) {
+                    let lease = self.leases.get(news.key.lease).filter(|lease| lease.worker == worker);
+                    let counted =
+                        !again && lease.is_some_and(|lease| lease.covers(news.key.shard.unwrap_or(0)));
+                    if !self.inbox.announce(worker, news, counted) {
                         self.oddities.duplicate += 1; // its copy's result is awaited
-                    } else if !again {
-                        self.change_lease(news.key.lease, |lease| {
-                            if lease.worker == worker && lease.covers(news.key.shard.unwrap_or(0)) {
-                                lease.announced = (lease.announced + 1).min(lease.remaining);
-                            }
-                        });
+                    } else if counted {
+                        self.change_lease(news.key.lease, |lease| lease.announced += 1);
                     }
                 }
                 Standing::Here => self.oddities.duplicate += 1,
@@ -103,8 +102,9 @@ impl Scheduler {
                 self.send(worker, WorkerCommand::Send { result: *key, offset });
             }
             Received::Unexpected => self.oddities.foreign += 1,
-            Received::Whole(news, json) => {
-                let Announcement { key, started_us, wall_us, .. } = news;
+            Received::Whole(dropped, json) => {
+                self.no_longer_announced(dropped);
+                let Announcement { key, started_us, wall_us, .. } = dropped.news;
                 if key.shard.is_some() {
                     self.finished(worker, vec![ShardResult { key, started_us, cpu_us, wall_us, json }]);
                 } else {
@@ -220,13 +220,22 @@ impl Scheduler {
         if run.table.runnable() != was_runnable {
             self.requeue(key.run); // a late result of a shard that had been opened again
         }
-        if self.inbox.contains(&place(key)) {
-            self.inbox.drop_entry(&place(key)); // a copy was announced as well
+        if let Some(dropped) = self.inbox.drop_entry(&place(key)) {
+            self.no_longer_announced(dropped); // the result of a copy came first
         }
         if let Some(holder) = holder {
             self.settle_lease(holder, shard, key.lease, wall_us);
         }
         true
+    }
+
+    /// A result that was announced under a lease is here, or given up.
+    pub(super) fn no_longer_announced(&mut self, dropped: Dropped) {
+        if dropped.counted {
+            self.change_lease(dropped.news.key.lease, |lease| {
+                lease.announced = lease.announced.saturating_sub(1);
+            });
+        }
     }
 
     /// A shard of lease `id` is settled by a result that came under lease `via`.
@@ -236,7 +245,6 @@ impl Scheduler {
             self.change_lease(id, |lease| {
                 if lease.covers(shard) {
                     lease.remaining -= 1;
-                    lease.announced = lease.announced.min(lease.remaining);
                 }
                 if id == via {
                     lease.delivered += 1;

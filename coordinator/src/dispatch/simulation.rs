@@ -410,6 +410,7 @@ impl Simulation {
     fn tell(&mut self, event: DispatchEvent) {
         let orders = self.leader.scheduler.on(event, self.now);
         self.leader.scheduler.check();
+        self.leader.scheduler.check_orders(&orders);
         for order in orders {
             self.obey(order);
         }

@@ -8,6 +8,7 @@ use common::protocol::{Hello, ResultKey};
 
 use super::event::DispatchSettings;
 use super::fairness::AlgorithmNumber;
+use super::leases::{Lease, Leases};
 
 /// Whether a worker can be counted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,25 @@ impl Worker {
     /// Lanes without a task.
     pub const fn free_lanes(&self) -> u16 {
         self.lanes.saturating_sub(self.active)
+    }
+
+    /// The leases that its lanes are at, in the order in which they were given: those reported as started, and as many
+    /// of the oldest others as there are lanes left. A process that dies at once takes its report with it.
+    pub fn on_lanes(&self, leases: &Leases) -> Vec<LeaseId> {
+        let active = |id: &&LeaseId| leases.get(**id).is_some_and(Lease::needs_a_lane);
+        let started = |id: &&LeaseId| leases.get(**id).is_some_and(|lease| lease.started_at.is_some());
+        let mut free =
+            usize::from(self.lanes).saturating_sub(self.leases.iter().filter(active).filter(started).count());
+        let mut on_lanes = Vec::new();
+        for id in self.leases.iter().filter(active) {
+            if started(&id) {
+                on_lanes.push(*id);
+            } else if free > 0 {
+                free -= 1;
+                on_lanes.push(*id);
+            }
+        }
+        on_lanes
     }
 
     /// Leases beyond its lanes, which must be waiting.
