@@ -16,7 +16,9 @@ const BAR: usize = 24;
 
 /// Prints what a report says; a report without a plan is printed as it is.
 pub fn show(report: &Value) {
-    if let Some(grooming) = part::<GroomingSummary>(report, "summary") {
+    if let Some(grooming) =
+        part::<GroomingSummary>(report, "summary").filter(|grooming| grooming.services > 0)
+    {
         print::line(format_args!(
             "{} services of {} demands groomed into {} lightpaths ({:.1} Gb/s)",
             grooming.services, grooming.demands, grooming.lightpaths, grooming.rate_gbps
