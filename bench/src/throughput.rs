@@ -36,7 +36,7 @@ pub async fn measure(
         let run = cluster.spin(json!({ "shards": shards, "result_bytes": TEXT_BYTES })).await?;
         let run = cluster.success(&run.id, LIMIT).await?;
         let wall = clock::now().since(began);
-        let cpu = cluster.cpu_time()? + server.cpu_time()? - cpu;
+        let cpu = (cluster.cpu_time()? + server.cpu_time()?).saturating_sub(cpu);
         cluster.assert_complete(&run.id).await?;
         rates.push(f64::from(shards) / wall.as_secs_f64());
         costs.push(cpu.as_secs_f64() * 1e6 / f64::from(shards));

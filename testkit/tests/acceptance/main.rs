@@ -3,6 +3,9 @@
 //! The networks are no part of the project: their folder is `NETPLANNER_TEST_DATA`, else `../shared/data` beside the
 //! workspace. `make acceptance` runs these tests where it is there.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests: what fails here fails the test
+#![allow(clippy::print_stdout)] // the table of what was reached is worth reading
+
 mod kerman;
 #[path = "../../../algorithms/tests/published/mod.rs"]
 mod published;
