@@ -88,7 +88,9 @@ impl Actor for DispatchActor {
         match message {
             DispatchMessage::Happened(event) => state.happened(event),
             DispatchMessage::HappenedAll(events) => {
-                events.into_iter().for_each(|event| state.happened(event))
+                for event in events {
+                    state.happened(event);
+                }
             }
             DispatchMessage::Supervisor(supervisor) => state.supervisor = Some(supervisor),
             DispatchMessage::Snapshot => state.snapshot(),

@@ -42,17 +42,16 @@ impl Agents {
 
     fn cast(&self, to: Connection, frame: Frame) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let agent = match found.get(&to) {
-            Some(agent) => agent.clone(),
-            None => {
-                let Some(cell) = pg::get_members(&worker_group(to.0, to.1)).into_iter().next() else {
-                    tracing::debug!(worker = %to.0, incarnation = to.1, "no agent to speak to");
-                    return;
-                };
-                let agent = ActorRef::<AgentMessage>::from(cell);
-                found.insert(to, agent.clone());
-                agent
-            }
+        let agent = if let Some(agent) = found.get(&to) {
+            agent.clone()
+        } else {
+            let Some(cell) = pg::get_members(&worker_group(to.0, to.1)).into_iter().next() else {
+                tracing::debug!(worker = %to.0, incarnation = to.1, "no agent to speak to");
+                return;
+            };
+            let agent = ActorRef::<AgentMessage>::from(cell);
+            found.insert(to, agent.clone());
+            agent
         };
         if agent.cast(AgentMessage::Frame(frame)).is_err() {
             found.remove(&to);

@@ -194,7 +194,7 @@ impl Scheduler {
 
     /// Gives idle lanes copies of the leases that take unexpectedly long, once a stage has nothing else to hand out.
     pub(super) fn copy_stragglers(&mut self) {
-        if self.paused || self.leases.len() == 0 {
+        if self.paused || self.leases.is_empty() {
             return;
         }
         let mut idle: Vec<(WorkerId, u16)> = (self.workers.values())

@@ -191,9 +191,9 @@ impl Leases {
         self.held.iter().map(|(id, lease)| (*id, lease))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.held.len()
+    /// Whether nobody holds anything.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// Result bytes lent to all of them.

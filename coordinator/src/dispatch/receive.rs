@@ -10,6 +10,7 @@ use super::event::{DispatchCommand, FailedTask, ResultRow};
 use super::inbox::{Dropped, Received, place};
 use super::leases::Point;
 use super::scheduler::Scheduler;
+use super::sizing::Measured;
 
 /// What a result is to the books.
 enum Standing {
@@ -50,7 +51,7 @@ impl Scheduler {
         let expected_shard_us = match &outcome {
             Outcome::Opened { name, .. } => {
                 let known = self.history.get(&(run.algorithm, name.clone()));
-                known.and_then(|measured| measured.wall_us_per_shard())
+                known.and_then(Measured::wall_us_per_shard)
             }
             Outcome::Done { .. } => None,
         };
@@ -182,12 +183,11 @@ impl Scheduler {
     pub(super) fn is_awaited(&mut self, worker: WorkerId, key: &ResultKey) -> bool {
         match self.standing(key) {
             Standing::Counts => !self.inbox.contains(&place(key)),
-            Standing::Here => false,
+            Standing::Here | Standing::Foreign => false,
             Standing::Unwanted => {
                 self.acknowledge(worker, *key);
                 false
             }
-            Standing::Foreign => false,
         }
     }
 

@@ -9,6 +9,7 @@ use common::ids::RunId;
 use super::event::{DispatchCommand, WaitingReason};
 use super::leases::Kind;
 use super::scheduler::{Run, Scheduler};
+use super::sizing::Measured;
 use super::workers::{Presence, Worker};
 use crate::status::{ClusterStatus, LaneStatus, QueueStatus, RecentFailure, WorkerStatus};
 
@@ -61,7 +62,7 @@ impl Scheduler {
             }
             let known = run.measured.wall_us_per_shard().or_else(|| {
                 let before = self.history.get(&(run.algorithm, run.name.clone()));
-                before.and_then(|measured| measured.wall_us_per_shard())
+                before.and_then(Measured::wall_us_per_shard)
             });
             let seconds = known.map_or(DESIRED_SECONDS, |us| us as f64 / 1e6);
             queue.estimated_lane_seconds += runnable as f64 * seconds;

@@ -101,7 +101,7 @@ impl RunActorState {
                     self.writer.submit(Fact::StageOpened { run, stage, name, state, shards, note });
                 }
                 RunEffect::StoreEnd(end) => {
-                    self.writer.submit(Fact::RunEnded { run, end: run_end(run, end) })
+                    self.writer.submit(Fact::RunEnded { run, end: run_end(run, end) });
                 }
                 RunEffect::Close => self.tell(DispatchEvent::Closed { run }),
             }

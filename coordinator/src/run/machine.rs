@@ -251,8 +251,8 @@ impl RunState {
             (At::Ending { phase }, RunEvent::EndStored { applied: true }) => {
                 self.goes_on(At::Ended { phase: *phase }, vec![RunEffect::Close])
             }
-            (At::Ending { .. }, RunEvent::EndStored { applied: false }) => self.ended_elsewhere(),
-            (
+            (At::Ending { .. }, RunEvent::EndStored { applied: false })
+            | (
                 At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
                 RunEvent::EndedElsewhere,
             ) => self.ended_elsewhere(),
