@@ -2,6 +2,8 @@
 //! compute, die, freeze, lose connections and come back, leaders that are killed. Whatever happens, every run ends and
 //! every shard is stored exactly once.
 
+#![allow(clippy::cast_possible_truncation, clippy::needless_pass_by_value)] // a few runs, a few seconds
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -180,7 +182,7 @@ impl Kept {
 fn duration(run: RunId, shard: u32) -> Duration {
     let mixed =
         (run.0.as_u128() as u32).wrapping_mul(31).wrapping_add(shard).wrapping_mul(2_654_435_761) >> 16;
-    Duration::from_millis(if mixed % 50 == 0 { 900 } else { u64::from(mixed % 40) })
+    Duration::from_millis(if mixed.is_multiple_of(50) { 900 } else { u64::from(mixed % 40) })
 }
 
 fn json(shard: u32) -> Vec<u8> {
@@ -402,7 +404,7 @@ impl Simulation {
             self.commits_at = self.now.after(Duration::from_millis(15));
             self.commit();
         }
-        if self.now.0 % 100_000 == 0 {
+        if self.now.0.is_multiple_of(100_000) {
             self.tell(DispatchEvent::Tick);
         }
     }
@@ -453,7 +455,7 @@ impl Simulation {
         let offer = RunOffer {
             run,
             algorithm: ("spin".to_owned(), 1),
-            submitter: if run.0.as_u128() % 2 == 0 { "ann" } else { "bob" }.to_owned(),
+            submitter: if run.0.as_u128().is_multiple_of(2) { "ann" } else { "bob" }.to_owned(),
             priority: 0,
             submitted_us: 0,
         };
