@@ -1,5 +1,7 @@
 //! Stories of runs: what happens, what is to be done about it, and nothing else.
 
+#![allow(clippy::needless_pass_by_value, clippy::type_complexity)] // a story reads better so
+
 use common::ids::StageIndex;
 use common::limits::{SHARDS_PER_STAGE, STAGES_PER_RUN};
 use common::run::{Outcome, RunPhase};

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_run_of_today_falls_into_the_partition_of_its_week() {
         let id = Uuid::now_v7();
-        let week = chrono::Utc::now().timestamp_millis() / WEEK_MS;
+        let week = common::clock::wall().timestamp_millis() / WEEK_MS;
         let (name, from, to) = partition(week);
         assert!(from <= id && id < to, "{name}: {from} {id} {to}");
         let (_, next, _) = partition(week + 1);
