@@ -1,4 +1,4 @@
-//! The cut that asks for most wavelengths: all cuts up to [`EXHAUSTIVE`] nodes, local search above.
+//! The cut that asks for most wavelengths: all cuts up to `EXHAUSTIVE` nodes, local search above.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
