@@ -40,8 +40,8 @@ fmt:
 clippy:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+doc: # private items are documented too, so links to them hold
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items
 
 deny: # the table of dependencies, licences, bans and sources; advisories where cargo-deny and its database are there
 	cargo test --locked -p testkit --test dependencies
