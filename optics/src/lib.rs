@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod equipment;
 pub mod export;
 pub mod finding;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod fixture;
 pub mod grid;
 pub mod grooming;
 pub mod import;
+pub mod line;
 pub mod network;
 pub mod paths;
 pub mod plan;
