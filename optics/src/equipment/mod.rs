@@ -5,6 +5,7 @@
 
 pub mod amplifier;
 pub mod fibre;
+pub mod noise_figure;
 pub mod roadm;
 pub mod rules;
 pub mod transceiver;
