@@ -13,6 +13,7 @@ pub mod grooming;
 pub mod import;
 pub mod line;
 pub mod network;
+pub mod path_request;
 pub mod paths;
 pub mod plan;
 pub mod report;
