@@ -8,6 +8,7 @@ pub mod export;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
+pub mod gnpy;
 pub mod grid;
 pub mod grooming;
 pub mod import;

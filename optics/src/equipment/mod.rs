@@ -4,6 +4,7 @@
 //! GNPy's equipment library (Telecom Infra Project), which most operators have at hand.
 
 pub mod amplifier;
+pub mod defaults;
 pub mod fibre;
 pub mod noise_figure;
 pub mod roadm;
@@ -25,12 +26,15 @@ pub use transceiver::{Mode, TransceiverType};
 pub struct Equipment {
     /// Fibre types.
     pub fibres: Vec<FibreType>,
+    /// Types of fibre with Raman pumps, where they differ from those without.
+    #[serde(default)]
+    pub raman_fibres: Vec<FibreType>,
     /// Amplifiers of one band. An alias is an entry of its own.
     pub amplifiers: Vec<AmplifierType>,
     /// Amplifiers of several bands, each made of single-band ones.
     #[serde(default)]
     pub multiband_amplifiers: Vec<MultibandAmplifierType>,
-    /// ROADM types; the first is the default.
+    /// ROADM types; `default`, else the first, is that of elements that name none.
     pub roadms: Vec<RoadmType>,
     /// Transceivers and their modes. An alias is an entry of its own.
     pub transceivers: Vec<TransceiverType>,
@@ -46,6 +50,11 @@ impl Equipment {
         self.fibres.iter().find(|entry| entry.name == name)
     }
 
+    /// The type of this name for a fibre with Raman pumps: one of its own, else that of the fibre.
+    pub fn raman_fibre(&self, name: &str) -> Option<&FibreType> {
+        self.raman_fibres.iter().find(|entry| entry.name == name).or_else(|| self.fibre(name))
+    }
+
     /// Position of the single-band amplifier of this name in [`Equipment::amplifiers`].
     pub fn amplifier(&self, name: &str) -> Option<usize> {
         self.amplifiers.iter().position(|entry| entry.name == name)
@@ -54,6 +63,11 @@ impl Equipment {
     /// The multiband amplifier of this name.
     pub fn multiband_amplifier(&self, name: &str) -> Option<&MultibandAmplifierType> {
         self.multiband_amplifiers.iter().find(|entry| entry.name == name)
+    }
+
+    /// The ROADM type of elements that name none: the one called `default`, else the first.
+    pub fn default_roadm(&self) -> Option<&RoadmType> {
+        self.roadm("default").or_else(|| self.roadms.first())
     }
 
     /// The ROADM type of this name.

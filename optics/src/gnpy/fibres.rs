@@ -1,0 +1,104 @@
+//! Fibre types of a library, and the figures a fibre of a topology takes from its type.
+
+use super::equipment::{named, unique};
+use super::fields::{Fields, Range, number_of};
+use crate::equipment::defaults;
+use crate::equipment::fibre::RamanEfficiency;
+use crate::equipment::{FibreType, PerFrequency};
+
+/// Largest effective area the model of its change with frequency holds for, in m².
+pub(super) const MOST_EFFECTIVE_AREA_M2: f64 = 1e-9;
+
+/// The fibre types of a section. As in GNPy, slopes, tables of dispersion, losses and lumped losses of a type do not
+/// count: they are of one fibre.
+pub(super) fn types(root: &Fields<'_>, section: &str) -> Vec<FibreType> {
+    let mut seen = Vec::new();
+    let mut types = Vec::new();
+    for (entry, name) in named(root, section, "fibre type") {
+        unique(&entry, name, &mut seen);
+        types.push(FibreType {
+            name: name.to_owned(),
+            dispersion_s_per_m2: entry.number("dispersion", Range::Any),
+            effective_area_m2: effective_area(&entry),
+            gamma_per_w_m: entry.optional_number("gamma", Range::Positive),
+            pmd_s_per_sqrt_m: entry.number_or("pmd_coef", Range::NotNegative, 0.0),
+            raman_efficiency: raman(&entry, "raman_efficiency", "cr"),
+        });
+    }
+    types
+}
+
+/// An effective area within what the model holds for, in m².
+pub(super) fn effective_area(entry: &Fields<'_>) -> Option<f64> {
+    let area = entry.optional_number("effective_area", Range::Positive)?;
+    if area > MOST_EFFECTIVE_AREA_M2 {
+        entry.error(
+            "OUT_OF_RANGE",
+            "effective_area",
+            &format!("effective_area is {area} m², more than 1000 µm²"),
+        );
+    }
+    Some(area)
+}
+
+/// Raman gain in 1/(W·m) against the distance of pump and signal.
+pub(super) fn raman(entry: &Fields<'_>, key: &str, gain: &str) -> Option<RamanEfficiency> {
+    let table = entry.optional_object(key)?;
+    let offset_hz = table.numbers("frequency_offset", Range::NotNegative);
+    let value = table.numbers(gain, Range::Any);
+    if offset_hz.is_empty() || offset_hz.len() != value.len() {
+        table.error(
+            "WRONG_LENGTH",
+            gain,
+            &format!("{gain} and frequency_offset must be of one length, not 0"),
+        );
+    }
+    if offset_hz.windows(2).any(|pair| pair[0] >= pair[1]) {
+        table.error("OUT_OF_RANGE", "frequency_offset", "frequency_offset must ascend");
+    }
+    Some(RamanEfficiency {
+        reference_frequency_hz: table.number_or(
+            "reference_frequency",
+            Range::Positive,
+            defaults::RAMAN_REFERENCE_FREQUENCY_HZ,
+        ),
+        offset_hz,
+        value,
+        normalised: false,
+    })
+}
+
+/// A table by frequency, ascending: either `{frequency: […], value: […]}` or `[{frequency, <value>}, …]`.
+pub(super) fn table(entry: &Fields<'_>, key: &str, value: &str, range: Range) -> Option<PerFrequency> {
+    let mut points: Vec<(f64, f64)> = if entry.value(key)?.is_array() {
+        let point =
+            |point: &Fields<'_>| (point.number("frequency", Range::Positive), point.number(value, range));
+        entry.objects(key).iter().map(point).collect()
+    } else {
+        let columns = entry.optional_object(key)?;
+        let frequencies = columns.numbers("frequency", Range::Positive);
+        let values = columns.numbers("value", range);
+        if frequencies.len() != values.len() {
+            columns.error(
+                "WRONG_LENGTH",
+                "value",
+                &format!("{key}: frequency and value must be of one length"),
+            );
+        }
+        frequencies.into_iter().zip(values).collect()
+    };
+    if points.is_empty() {
+        entry.error("WRONG_LENGTH", key, &format!("{key} is an empty table"));
+    }
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if points.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        entry.error("OUT_OF_RANGE", key, &format!("{key} gives two values for one frequency"));
+    }
+    let (frequency_hz, value) = points.into_iter().unzip();
+    Some(PerFrequency { frequency_hz, value })
+}
+
+/// Whether a field is a plain number (or one in quotes), not a table.
+pub(super) fn is_number(entry: &Fields<'_>, key: &str) -> bool {
+    entry.value(key).is_some_and(|value| number_of(value).is_some())
+}

@@ -1,0 +1,71 @@
+//! The topology (`elements` and `connections`): a detailed network from it, and back to it.
+
+mod elements;
+mod spans;
+
+use serde_json::Value;
+
+use super::fields::{Fields, Log};
+use crate::equipment::Equipment;
+use crate::finding::Finding;
+use crate::line::{Element, LineNetwork, Location};
+
+/// Reads a topology over an equipment library. An element has its own values, and its type's in place of those it
+/// does not give.
+///
+/// # Errors
+/// Everything wrong with it, naming the element and the field.
+pub fn read(topology: &Value, equipment: &Equipment) -> Result<LineNetwork, Vec<Finding>> {
+    let log = Log::default();
+    let mut network = LineNetwork::default();
+    if let Some(root) = Fields::of(topology, "", "topology", &log) {
+        for key in ["elements", "connections"] {
+            if root.value(key).is_none() {
+                root.error("MISSING_FIELD", key, &format!("{key} is missing"));
+            }
+        }
+        for entry in root.objects("elements") {
+            let uid = entry.text("uid").to_owned();
+            let entry = entry.called(format!("element \"{uid}\""));
+            let Some(kind) = elements::kind(&entry, equipment) else { continue };
+            let element = Element { uid, kind, location: location(&entry) };
+            if let Err(error) = network.add(element) {
+                entry.error("DUPLICATE_ID", "uid", &error.to_string());
+            }
+        }
+        connect(&root, &mut network);
+    }
+    log.finish(network)
+}
+
+fn connect(root: &Fields<'_>, network: &mut LineNetwork) {
+    // An element that could not be read is named as such already.
+    let mentioned: std::collections::BTreeSet<&str> =
+        root.objects("elements").iter().filter_map(|entry| entry.value("uid")?.as_str()).collect();
+    for connection in root.objects("connections") {
+        let end = |key| {
+            let uid = connection.text(key);
+            let index = network.index_of(uid);
+            if index.is_none() && !uid.is_empty() && !mentioned.contains(uid) {
+                let detail = format!("{key} is \"{uid}\", which is no element");
+                connection.error("UNKNOWN_ELEMENT", key, &detail);
+            }
+            index
+        };
+        let (from, to) = (end("from_node"), end("to_node"));
+        if let (Some(from), Some(to)) = (from, to) {
+            network.connect(from, to);
+        }
+    }
+}
+
+fn location(entry: &Fields<'_>) -> Option<Location> {
+    use super::fields::Range;
+    let place = entry.optional_object("metadata")?.optional_object("location")?;
+    Some(Location {
+        city: place.optional_text("city").unwrap_or_default().to_owned(),
+        region: place.optional_text("region").unwrap_or_default().to_owned(),
+        latitude: place.number_or("latitude", Range::Any, 0.0),
+        longitude: place.number_or("longitude", Range::Any, 0.0),
+    })
+}

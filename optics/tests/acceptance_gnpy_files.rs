@@ -1,0 +1,74 @@
+//! GNPy's files of the reference networks are read whole: every entry, every element, every connection.
+
+use std::path::PathBuf;
+
+use optics::gnpy;
+use optics::gnpy::equipment::AmplifierConfigs;
+use serde_json::Value;
+
+fn cases() -> Vec<(String, Value)> {
+    let folder =
+        PathBuf::from(std::env::var("NETPLANNER_TEST_DATA").expect("NETPLANNER_TEST_DATA")).join("gnpy");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .map(|path| {
+            (name(path), serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON"))
+        })
+        .filter(|(_, case): &(String, Value)| {
+            case["format"] == "gnpy-vector/1" && case["topology"].is_object()
+        })
+        .collect()
+}
+
+fn configs(case: &Value) -> AmplifierConfigs {
+    let mut configs = AmplifierConfigs::default();
+    for (name, content) in case["extra_configs"].as_object().into_iter().flatten() {
+        configs.insert(name, content.clone());
+    }
+    configs
+}
+
+fn length(value: &Value) -> usize {
+    value.as_array().map_or(0, Vec::len)
+}
+
+fn names(section: &Value) -> usize {
+    let aliases = |entry: &Value| 1 + length(&entry["other_name"]);
+    section.as_array().into_iter().flatten().map(aliases).sum()
+}
+
+#[test]
+#[ignore = "needs the reference networks: make acceptance"]
+fn acceptance_every_library_and_topology_is_read_whole() {
+    let cases = cases();
+    assert!(cases.len() >= 40, "only {} cases", cases.len());
+    for (name, case) in cases {
+        let library = &case["equipment"];
+        let equipment = gnpy::equipment::read(library, &configs(&case)).unwrap_or_else(|findings| {
+            panic!("{name}: {}", findings[0]);
+        });
+        assert_eq!(
+            equipment.amplifiers.len() + equipment.multiband_amplifiers.len(),
+            names(&library["Edfa"]),
+            "{name}"
+        );
+        assert_eq!(equipment.fibres.len(), names(&library["Fiber"]), "{name}");
+        assert_eq!(equipment.roadms.len(), names(&library["Roadm"]), "{name}");
+        assert_eq!(equipment.transceivers.len(), names(&library["Transceiver"]), "{name}");
+
+        let topology = &case["topology"];
+        let network = gnpy::topology::read(topology, &equipment).unwrap_or_else(|findings| {
+            panic!("{name}: {}", findings[0]);
+        });
+        assert_eq!(network.len(), length(&topology["elements"]), "{name}");
+        let connections: std::collections::BTreeSet<String> =
+            topology["connections"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let read: usize = (0..network.len()).map(|index| network.successors(index).len()).sum();
+        assert_eq!(read, connections.len(), "{name}");
+    }
+}
