@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod decibel;
 pub mod equipment;
 pub mod export;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod path_request;
 pub mod paths;
 pub mod plan;
+pub mod propagation;
 pub mod report;
 pub mod request;
 pub mod topology;

@@ -4,6 +4,7 @@
 //! part of it: it is added per channel where light passes.
 
 use super::amplifier::{AmplifierType, NoiseModel};
+use crate::decibel::{from_db as linear, to_db};
 
 /// The fitted noise model of an amplifier.
 #[derive(Clone, Debug, PartialEq)]
@@ -298,14 +299,6 @@ fn two_coils(nf1_db: f64, nf2_db: f64, first_gain_db: f64) -> f64 {
 /// `((a·x + b)·x + c)·x + d`.
 fn cubic(coefficients: &[f64; 4], x: f64) -> f64 {
     coefficients.iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
-}
-
-fn linear(db: f64) -> f64 {
-    10f64.powf(db / 10.0)
-}
-
-fn to_db(ratio: f64) -> f64 {
-    10.0 * ratio.log10()
 }
 
 #[cfg(test)]
