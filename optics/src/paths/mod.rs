@@ -5,12 +5,14 @@
 
 mod cuts;
 mod disjoint;
+mod k_shortest;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 pub use cuts::{articulation_nodes, bridges, component, separators};
 pub use disjoint::{Apart, disjoint_pair};
+pub use k_shortest::k_shortest;
 
 use crate::network::{Adjacent, LinkIndex, Network, NodeIndex};
 

@@ -126,29 +126,64 @@ fn all_routes(net: &Network, a: NodeIndex, b: NodeIndex) -> Vec<(Vec<NodeIndex>,
     out
 }
 
-#[test]
-fn pairs_are_as_cheap_as_the_best_of_all_pairs() {
+/// A generator of small numbers.
+fn random_below() -> impl FnMut(usize) -> usize {
     let mut state = 7_u64;
-    let mut random = move |below: u64| {
+    move |below| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let (mut with, mut without) = (0, 0);
+        usize::try_from((state >> 33) % below as u64).expect("small")
+    }
+}
+
+/// A network of 4 to 7 nodes that may have parallel links and parts, and its links.
+fn random_network(random: &mut impl FnMut(usize) -> usize) -> (Network, Vec<(usize, usize, f64)>) {
+    let nodes = 4 + random(4);
+    let links: Vec<(usize, usize, f64)> = (0..nodes + 3)
+        .filter_map(|_| {
+            let (a, b) = (random(nodes), random(nodes));
+            (a != b).then(|| (a, b, 1.0 + random(9) as f64))
+        })
+        .collect();
+    (network(nodes, &links), links)
+}
+
+#[test]
+fn the_k_shortest_routes_are_the_first_of_all() {
+    let mut random = random_below();
+    let mut most = 0;
     for _ in 0..400 {
-        let nodes = 4 + usize::try_from(random(4)).expect("small");
-        let links: Vec<(usize, usize, f64)> = (0..nodes + 3)
-            .filter_map(|_| {
-                let (a, b) = (random(nodes as u64), random(nodes as u64));
-                (a != b).then(|| {
-                    (
-                        usize::try_from(a).expect("small"),
-                        usize::try_from(b).expect("small"),
-                        1.0 + random(9) as f64,
-                    )
-                })
+        let (net, links) = random_network(&mut random);
+        let mut all: Vec<(u64, usize, Vec<LinkIndex>)> = all_routes(&net, 0, 1)
+            .into_iter()
+            .map(|(_, links)| {
+                let km: f64 = links.iter().map(|&link| net.links[link].length_km).sum();
+                (km.to_bits(), links.len(), links)
             })
             .collect();
-        let net = network(nodes, &links);
+        all.sort();
+        most = most.max(all.len());
+        for k in [0, 1, 3, all.len(), all.len() + 5] {
+            let found = k_shortest(&net, 0, 1, k, km(&net));
+            let expected: Vec<f64> = all.iter().take(k).map(|(km, ..)| f64::from_bits(*km)).collect();
+            let lengths: Vec<f64> = found.iter().map(|route| length_km(&net, route)).collect();
+            assert_eq!(lengths, expected, "{k} of {links:?}");
+            let mut distinct: Vec<Vec<LinkIndex>> =
+                found.iter().map(|route| route.iter().map(|step| step.link).collect()).collect();
+            distinct.sort();
+            distinct.dedup();
+            assert_eq!(distinct.len(), found.len(), "{links:?}");
+            assert!(distinct.iter().all(|route| all.iter().any(|(.., links)| links == route)), "{links:?}");
+        }
+    }
+    assert!(most > 10, "at most {most} routes: nothing to order");
+}
+
+#[test]
+fn pairs_are_as_cheap_as_the_best_of_all_pairs() {
+    let mut random = random_below();
+    let (mut with, mut without) = (0, 0);
+    for _ in 0..400 {
+        let (net, links) = random_network(&mut random);
         let price =
             |links: &[LinkIndex]| -> f64 { links.iter().map(|&link| net.links[link].length_km).sum() };
         let routes = all_routes(&net, 0, 1);

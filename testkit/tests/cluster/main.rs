@@ -8,6 +8,7 @@ mod deaths;
 mod failures;
 mod life;
 mod repetition;
+mod versions;
 
 use std::time::Duration;
 
