@@ -1,10 +1,26 @@
 //! Path requests: what is asked for, the routes that serve it, their modes, and the spectrum they get.
 //!
 //! The rules are those of GNPy's path requests (Telecom Infra Project), so that the same file gives the same routes,
-//! modes, slots and blocking reasons; where GNPy stops with an error, a request is blocked instead.
+//! modes, slots and blocking reasons. Where GNPy stops the whole run because requests cannot be kept apart, these requests
+//! are blocked instead.
 
+mod aggregation;
+pub mod disjunction;
+mod error;
+mod flow;
+mod modes;
 pub mod outcome;
+mod pair;
 pub mod request;
+pub mod routing;
+pub mod run;
+pub mod sections;
+mod simple_paths;
+pub mod spectrum;
+mod waypoints;
 
+pub use error::PathRequestError;
 pub use outcome::{BlockingReason, Metrics, Outcome, Slot};
 pub use request::{IncludedNode, PathRequest, SlotWish, Synchronization};
+pub use run::{PathPlan, PlanOptions, Planner, SectionSpectrum, plan_all};
+pub use spectrum::{Occupancy, SpectrumPolicy};

@@ -1,0 +1,469 @@
+//! All requests at once: merged, routed, sent along their routes, and given spectrum.
+
+use super::aggregation::{Resolved, aggregate, resolve, without_repetition};
+use super::disjunction::{self, Member};
+use super::modes::{Attempt, Judge, Threshold, attempts};
+use super::routing::{self, Router};
+use super::sections::{SectionIndex, Sections};
+use super::spectrum::{Need, Occupancy, SpectrumPolicy, assign};
+use super::{BlockingReason, Metrics, Outcome, PathRequest, PathRequestError, Synchronization};
+use crate::decibel::dbm;
+use crate::equipment::{Equipment, Mode, SpectralInformation};
+use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork};
+use crate::propagation::{Channel, Comb, Gains, Propagation, Received, Solver};
+
+/// How requests are served.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanOptions {
+    /// Which free spectrum is taken.
+    pub policy: SpectrumPolicy,
+    /// Models light is propagated with.
+    pub solver: Solver,
+}
+
+/// What became of all requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathPlan {
+    /// Of each request, merged ones once, in the order they were given.
+    pub outcomes: Vec<Outcome>,
+    /// The spectrum of each section that is left.
+    pub sections: Vec<SectionSpectrum>,
+}
+
+/// What is left of the spectrum of a section.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SectionSpectrum {
+    /// The element it starts at.
+    pub from: ElementIndex,
+    /// The element it ends at.
+    pub to: ElementIndex,
+    /// Its spectrum.
+    pub spectrum: Occupancy,
+}
+
+/// Serves path requests on a designed network; each request finds all channels like its own in the line, whatever else
+/// is asked for.
+///
+/// Requests are routed first, all of them, then propagated, then given spectrum, in the order they are in.
+pub fn plan_all(
+    network: &LineNetwork,
+    equipment: &Equipment,
+    requests: &[PathRequest],
+    synchronizations: &[Synchronization],
+    options: &PlanOptions,
+) -> Result<PathPlan, PathRequestError> {
+    Planner::new(network, equipment, &options.solver).plan(requests, synchronizations, options.policy)
+}
+
+/// A designed network made fit for path requests. It keeps what does not depend on the request from one plan to the next.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    network: &'a LineNetwork,
+    equipment: &'a Equipment,
+    spectral: SpectralInformation,
+    propagation: Propagation,
+    graph: Sections,
+}
+
+/// A request with its route.
+struct Routed<'a> {
+    resolved: Resolved<'a>,
+    route: Result<Vec<SectionIndex>, BlockingReason>,
+}
+
+/// What light along a route said about a request.
+struct Verdict<'a> {
+    mode: Option<&'a Mode>,
+    metrics: Option<Metrics>,
+    reverse_metrics: Option<Metrics>,
+    blocked: Option<BlockingReason>,
+}
+
+impl<'a> Planner<'a> {
+    /// Makes a designed network fit for path requests.
+    pub fn new(network: &'a LineNetwork, equipment: &'a Equipment, solver: &Solver) -> Self {
+        Self {
+            network,
+            equipment,
+            spectral: equipment.spectral.first().cloned().unwrap_or_default(),
+            propagation: Propagation::new(network, equipment, solver),
+            graph: Sections::new(network),
+        }
+    }
+
+    /// The network's sections.
+    pub fn sections(&self) -> &Sections {
+        &self.graph
+    }
+
+    /// Serves requests, on empty lines.
+    pub fn plan(
+        &self,
+        requests: &[PathRequest],
+        synchronizations: &[Synchronization],
+        policy: SpectrumPolicy,
+    ) -> Result<PathPlan, PathRequestError> {
+        let routed = self.route_all(requests, synchronizations)?;
+        let mut spectrum = self.empty_spectrum();
+        let mut free = spectrum.unused.clone();
+        let mut outcomes = Vec::with_capacity(routed.len());
+        for Routed { resolved, route } in routed {
+            let route_back = route.as_ref().ok().and_then(|route| self.graph.reversed(route));
+            let verdict = match &route {
+                Ok(route) => self.judge(&resolved, route, route_back.as_deref())?,
+                Err(reason) => Verdict {
+                    mode: resolved.mode,
+                    metrics: None,
+                    reverse_metrics: None,
+                    blocked: Some(*reason),
+                },
+            };
+            let route = route.unwrap_or_default();
+            let route_back = route_back.unwrap_or_default();
+            let mut blocked = verdict.blocked;
+            let mut slots = Vec::new();
+            if let (None, Some(mode)) = (blocked, verdict.mode) {
+                let crossed = || route.iter().chain(&route_back).copied();
+                spectrum.common(crossed(), &mut free);
+                let request = &resolved.request;
+                let need = Need::new(request.rate_bit_per_s, mode.bit_rate, request.spacing_hz);
+                match assign(&mut free, &request.slots, need, policy) {
+                    Ok(found) => {
+                        spectrum.take(crossed(), &found);
+                        slots = found;
+                    }
+                    Err(reason) => blocked = Some(reason),
+                }
+            }
+            outcomes.push(Outcome {
+                request: resolved.request,
+                reference_power_w: resolved.reference_power_w,
+                tx_power_w: resolved.tx_power_w,
+                mode: verdict.mode.map(|mode| mode.name.clone()),
+                route: self.graph.elements(&route),
+                reverse_route: self.graph.elements(&route_back),
+                metrics: verdict.metrics,
+                reverse_metrics: verdict.reverse_metrics,
+                slots,
+                blocked,
+            });
+        }
+        let sections = spectrum.into_sections(&self.graph);
+        Ok(PathPlan { outcomes, sections })
+    }
+
+    /// Merges equal requests and gives each a route, or a reason for having none.
+    fn route_all(
+        &self,
+        requests: &[PathRequest],
+        synchronizations: &[Synchronization],
+    ) -> Result<Vec<Routed<'a>>, PathRequestError> {
+        let mut resolved = Vec::with_capacity(requests.len());
+        let mut ids: Vec<&str> = requests.iter().map(|request| request.id.as_str()).collect();
+        ids.sort_unstable();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(PathRequestError::DuplicateRequest { request: pair[0].to_owned() });
+        }
+        for request in requests {
+            resolved.push(resolve(self.network, self.equipment, &self.spectral, request.clone())?);
+        }
+        for set in synchronizations {
+            if let Some(id) = set.requests.iter().find(|id| ids.binary_search(&id.as_str()).is_err()) {
+                return Err(PathRequestError::UnknownInSet { set: set.id.clone(), request: id.clone() });
+            }
+        }
+        let mut sets = without_repetition(synchronizations.to_vec());
+        let resolved = aggregate(resolved, &mut sets);
+        let mut router = Router::default();
+        let mut routes: Vec<Option<Result<Vec<SectionIndex>, BlockingReason>>> = vec![None; resolved.len()];
+        self.route_apart(&resolved, &sets, &mut router, &mut routes);
+        let routed = resolved.into_iter().zip(routes).map(|(resolved, route)| {
+            let route = route.unwrap_or_else(|| {
+                let include = &resolved.request.include;
+                routing::route(self.network, &self.graph, &mut router, self.ends(&resolved), include)
+            });
+            Routed { resolved, route }
+        });
+        Ok(routed.collect())
+    }
+
+    /// Routes the requests that are to be kept apart from others, group by group of sets that hang together.
+    fn route_apart(
+        &self,
+        requests: &[Resolved<'a>],
+        sets: &[Synchronization],
+        router: &mut Router,
+        routes: &mut [Option<Result<Vec<SectionIndex>, BlockingReason>>],
+    ) {
+        let position = |id: &String| requests.iter().position(|other| other.request.id == *id);
+        let sets: Vec<Vec<usize>> =
+            sets.iter().map(|set| set.requests.iter().filter_map(position).collect()).collect();
+        for group in groups(&sets) {
+            let mut members: Vec<usize> = group.iter().flat_map(|set| set.iter().copied()).collect();
+            members.sort_unstable();
+            members.dedup();
+            let local = |request: &usize| members.binary_search(request).unwrap_or_default();
+            let local_sets: Vec<Vec<usize>> =
+                group.iter().map(|set| set.iter().map(local).collect()).collect();
+            let asked: Vec<Member> = members
+                .iter()
+                .map(|&member| {
+                    let ends = self.ends(&requests[member]);
+                    Member::new(self.network, &self.graph, ends, &requests[member].request.include)
+                })
+                .collect();
+            match disjunction::routes(&self.graph, router, &asked, &local_sets) {
+                Some(found) => {
+                    for (&member, route) in members.iter().zip(found) {
+                        routes[member] = Some(Ok(route));
+                    }
+                }
+                None => {
+                    for &member in &members {
+                        let (from, to) = self.ends(&requests[member]);
+                        let alone = router.shortest(&self.graph, from, to);
+                        let reason = match alone {
+                            Some(_) => BlockingReason::NoPathWithConstraint,
+                            None => BlockingReason::NoPath,
+                        };
+                        routes[member] = Some(Err(reason));
+                    }
+                }
+            }
+        }
+    }
+
+    fn ends(&self, resolved: &Resolved<'_>) -> (usize, usize) {
+        let vertex = |element: ElementIndex| self.graph.vertex(element).expect("a transceiver is a vertex");
+        (vertex(resolved.source), vertex(resolved.destination))
+    }
+
+    /// Sends light along a route, and back if asked for, and finds the mode.
+    fn judge(
+        &self,
+        resolved: &Resolved<'a>,
+        route: &[SectionIndex],
+        route_back: Option<&[SectionIndex]>,
+    ) -> Result<Verdict<'a>, PathRequestError> {
+        let margin_db = self.spectral.system_margins_db;
+        let elements = self.graph.elements(route);
+        let mut verdict = match resolved.mode {
+            Some(mode) => {
+                let judge = Judge::new(mode, margin_db);
+                let received = self.send(resolved, &elements, &Beam::of(mode), &mut Gains::default())?;
+                let metrics = judge.metrics(&judge.receive(received));
+                let blocked =
+                    (!judge.accepts(&metrics, Threshold::Reached)).then_some(BlockingReason::ModeNotFeasible);
+                Verdict { mode: Some(mode), metrics: Some(metrics), reverse_metrics: None, blocked }
+            }
+            None => self.choose_mode(resolved, &elements)?,
+        };
+        if let (true, Some(mode)) = (resolved.request.bidirectional, verdict.mode) {
+            let Some(route_back) = route_back else {
+                verdict.blocked.get_or_insert(BlockingReason::NoPath);
+                return Ok(verdict);
+            };
+            let judge = Judge::new(mode, margin_db);
+            let beam = Beam {
+                roll_off: resolved.mode.map_or(self.spectral.roll_off, |mode| mode.roll_off),
+                ..Beam::of(mode)
+            };
+            let elements = self.graph.elements(route_back);
+            let received = self.send(resolved, &elements, &beam, &mut Gains::default())?;
+            let metrics = judge.metrics(&judge.receive(received));
+            if !judge.accepts(&metrics, Threshold::Reached) {
+                verdict.blocked.get_or_insert(BlockingReason::ModeNotFeasible);
+            }
+            verdict.reverse_metrics = Some(metrics);
+        }
+        Ok(verdict)
+    }
+
+    /// The first mode that works, or the last one tried. Gains lowered by one comb stay lowered for the next.
+    fn choose_mode(
+        &self,
+        resolved: &Resolved<'a>,
+        elements: &[ElementIndex],
+    ) -> Result<Verdict<'a>, PathRequestError> {
+        let mut gains = Gains::default();
+        let mut last = None;
+        for Attempt { baud_rate, offset_db, modes } in
+            attempts(resolved.transceiver, resolved.request.spacing_hz)
+        {
+            let beam = Beam { baud_rate, offset_db, roll_off: self.spectral.roll_off, tx_osnr_db: 0.0 };
+            let mut received = self.send(resolved, elements, &beam, &mut gains)?;
+            for mode in modes {
+                let judge = Judge::new(mode, self.spectral.system_margins_db);
+                received = judge.receive(received);
+                let metrics = judge.metrics(&received);
+                let works = judge.accepts(&metrics, Threshold::Passed);
+                last = Some((mode, metrics));
+                if works {
+                    let metrics = Some(metrics);
+                    return Ok(Verdict { mode: Some(mode), metrics, reverse_metrics: None, blocked: None });
+                }
+            }
+        }
+        let blocked = match last {
+            Some(_) => BlockingReason::NoFeasibleMode,
+            None => BlockingReason::NoFeasibleBaudrateWithSpacing,
+        };
+        Ok(Verdict {
+            mode: last.map(|(mode, _)| mode),
+            metrics: last.map(|(_, metrics)| metrics),
+            reverse_metrics: None,
+            blocked: Some(blocked),
+        })
+    }
+
+    /// Sends the comb of a request along a route.
+    fn send(
+        &self,
+        resolved: &Resolved<'_>,
+        elements: &[ElementIndex],
+        beam: &Beam,
+        gains: &mut Gains,
+    ) -> Result<Received, PathRequestError> {
+        let channel = Channel {
+            frequency_hz: 0.0,
+            baud_rate: beam.baud_rate,
+            slot_width_hz: resolved.request.spacing_hz,
+            roll_off: beam.roll_off,
+            offset_db: beam.offset_db,
+            tx_osnr_db: beam.tx_osnr_db,
+            tx_power_dbm: dbm(resolved.tx_power_w),
+        };
+        let request = || resolved.request.id.clone();
+        let comb = Comb::uniform(resolved.transceiver.f_min_hz, resolved.channels, channel)
+            .map_err(|source| PathRequestError::Comb { request: request(), source })?;
+        self.propagation
+            .run(elements, &comb, gains)
+            .map_err(|source| PathRequestError::Propagation { request: request(), source })
+    }
+
+    /// The spectrum of all sections, nothing taken.
+    fn empty_spectrum(&self) -> Spectra {
+        let si = [self.spectral.f_min_hz, self.spectral.f_max_hz];
+        let bands = |element: &ElementIndex| self.bands(*element);
+        let all: Vec<[f64; 2]> =
+            (0..self.network.len()).filter_map(|element| bands(&element)).flatten().collect();
+        let f_min = all.iter().map(|band| band[0]).reduce(f64::min).unwrap_or(si[0]);
+        let f_max = all.iter().map(|band| band[1]).reduce(f64::max).unwrap_or(si[1]);
+        let of_section = |section: SectionIndex| {
+            let common = self.graph.inner(section).iter().filter_map(bands).reduce(|common, bands| {
+                let both = |a: [f64; 2]| bands.iter().map(move |b| [a[0].max(b[0]), a[1].min(b[1])]);
+                common.into_iter().flat_map(both).filter(|band| band[0] < band[1]).collect()
+            });
+            Occupancy::new(f_min, f_max, &common.unwrap_or_else(|| vec![si]))
+        };
+        let in_line = |section: SectionIndex| {
+            self.graph.section(section).exclusive || !self.graph.inner(section).is_empty()
+        };
+        let sections = 0..self.graph.sections().len();
+        Spectra {
+            unused: Occupancy::new(f_min, f_max, &[[f_min, f_max]]),
+            sections: sections.map(|section| in_line(section).then(|| of_section(section))).collect(),
+        }
+    }
+
+    /// The bands of an amplifier, in Hz; none of what is no amplifier, or has no type yet.
+    fn bands(&self, element: ElementIndex) -> Option<Vec<[f64; 2]>> {
+        let band = |amplifier: &Amplifier| {
+            let kind = self.equipment.amplifiers.get(amplifier.amplifier_type?)?;
+            Some([kind.f_min_hz, kind.f_max_hz])
+        };
+        match &self.network.element(element).kind {
+            ElementKind::Amplifier(amplifier) => band(amplifier).map(|band| vec![band]),
+            ElementKind::MultibandAmplifier(amplifier) => amplifier.bands.iter().map(band).collect(),
+            _ => None,
+        }
+    }
+}
+
+/// What the channels of a comb are like.
+struct Beam {
+    baud_rate: f64,
+    offset_db: f64,
+    roll_off: f64,
+    tx_osnr_db: f64,
+}
+
+impl Beam {
+    fn of(mode: &Mode) -> Self {
+        Self {
+            baud_rate: mode.baud_rate,
+            offset_db: mode.equalisation_offset_db,
+            roll_off: mode.roll_off,
+            tx_osnr_db: mode.tx_osnr_db,
+        }
+    }
+}
+
+/// The spectrum of all sections of a line, by section.
+struct Spectra {
+    unused: Occupancy,
+    sections: Vec<Option<Occupancy>>,
+}
+
+impl Spectra {
+    /// What is free in all of some sections.
+    fn common(&self, sections: impl Iterator<Item = SectionIndex>, free: &mut Occupancy) {
+        free.copy_from(&self.unused);
+        for section in sections {
+            if let Some(spectrum) = &self.sections[section] {
+                free.join(spectrum);
+            }
+        }
+    }
+
+    /// Takes slots in some sections.
+    fn take(&mut self, sections: impl Iterator<Item = SectionIndex>, slots: &[super::Slot]) {
+        for section in sections {
+            if let Some(spectrum) = &mut self.sections[section] {
+                slots.iter().for_each(|&slot| spectrum.take(slot));
+            }
+        }
+    }
+
+    fn into_sections(self, graph: &Sections) -> Vec<SectionSpectrum> {
+        let known = self.sections.into_iter().enumerate();
+        known
+            .filter_map(|(section, spectrum)| {
+                let ends = graph.section(section);
+                spectrum.map(|spectrum| SectionSpectrum {
+                    from: graph.element(ends.from),
+                    to: graph.element(ends.to),
+                    spectrum,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Sets that share members, together, in order.
+fn groups(sets: &[Vec<usize>]) -> Vec<Vec<&Vec<usize>>> {
+    let mut groups: Vec<Vec<&Vec<usize>>> = Vec::new();
+    let mut taken = vec![false; sets.len()];
+    for first in 0..sets.len() {
+        if taken[first] || sets[first].is_empty() {
+            continue;
+        }
+        taken[first] = true;
+        let mut group = vec![first];
+        let mut grows = true;
+        while grows {
+            grows = false;
+            for other in 0..sets.len() {
+                let touches = |&set: &usize| sets[set].iter().any(|member| sets[other].contains(member));
+                if !taken[other] && group.iter().any(touches) {
+                    taken[other] = true;
+                    group.push(other);
+                    grows = true;
+                }
+            }
+        }
+        group.sort_unstable();
+        groups.push(group.into_iter().map(|set| &sets[set]).collect());
+    }
+    groups
+}
