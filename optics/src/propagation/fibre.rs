@@ -215,32 +215,38 @@ impl FibreSpan {
     /// Light through the span, with the closed form of the Gaussian noise model at its start.
     pub(crate) fn pass(&self, fibre: &FibreOnComb, comb: &Comb, light: &mut Light) {
         light.scale(self.transmission_in);
+        self.interfere(fibre, comb, light);
         let transmission = self.lumped_transmission * self.transmission_out;
-        let kernel = fibre.kernel(comb);
         match &fibre.alpha {
-            PerChannel::Flat(alpha) => {
-                let kept = (-alpha * self.length_m).exp();
-                let effective_m = (1.0 - kept) / alpha;
-                let pumps = light.pumps();
-                for (pump, power) in pumps.0.iter_mut().zip(pumps.1) {
-                    *pump = power * power;
-                }
-                kernel.interfere(light, &fibre.gamma_squared, effective_m * effective_m);
-                light.scale(kept * transmission);
-            }
+            PerChannel::Flat(alpha) => light.scale((-alpha * self.length_m).exp() * transmission),
             PerChannel::Each(alpha) => {
-                let pumps = light.pumps();
-                for ((pump, power), alpha) in pumps.0.iter_mut().zip(pumps.1).zip(alpha) {
-                    let effective_m = (1.0 - (-alpha * self.length_m).exp()) / alpha;
-                    *pump = (effective_m * power).powi(2);
-                }
-                kernel.interfere(light, &fibre.gamma_squared, 1.0);
                 for (power, alpha) in light.power_w.iter_mut().zip(alpha) {
                     *power *= (-alpha * self.length_m).exp() * transmission;
                 }
             }
         }
         self.disperse(fibre, light);
+    }
+
+    /// Interference by the closed form, for the powers at the span's start; splices do not change it.
+    pub(crate) fn interfere(&self, fibre: &FibreOnComb, comb: &Comb, light: &mut Light) {
+        let kernel = fibre.kernel(comb);
+        let (pumps, powers) = light.pumps();
+        let factor = match &fibre.alpha {
+            PerChannel::Flat(alpha) => {
+                for (pump, power) in pumps.iter_mut().zip(powers) {
+                    *pump = power * power;
+                }
+                ((1.0 - (-alpha * self.length_m).exp()) / alpha).powi(2)
+            }
+            PerChannel::Each(alpha) => {
+                for ((pump, power), alpha) in pumps.iter_mut().zip(powers).zip(alpha) {
+                    *pump = ((1.0 - (-alpha * self.length_m).exp()) / alpha * power).powi(2);
+                }
+                1.0
+            }
+        };
+        kernel.interfere(light, &fibre.gamma_squared, factor);
     }
 
     /// Dispersion, PMD and latency of the span.

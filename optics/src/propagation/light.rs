@@ -59,10 +59,13 @@ impl Light {
         (&mut self.scratch[0], &self.power_w)
     }
 
-    /// Turns a share `r` of each channel's power into interference: NLI/S grows by u·r/(1 − r), power and ASE/S stay.
-    #[inline]
-    pub(crate) fn add_nli(&mut self, shares: impl Iterator<Item = f64>) {
-        for ((nli, ase), share) in self.nli.iter_mut().zip(&self.ase).zip(shares) {
+    /// Turns so much of each channel's power, in W, into interference: NLI/S grows by u·r/(1 − r) with r its share
+    /// of the power; power and ASE/S stay.
+    pub(crate) fn add_nli(&mut self, interference_w: &[f64]) {
+        for (((nli, ase), power), interference) in
+            self.nli.iter_mut().zip(&self.ase).zip(&self.power_w).zip(interference_w)
+        {
+            let share = interference / power;
             *nli += (1.0 + ase + *nli) * share / (1.0 - share);
         }
     }

@@ -7,10 +7,12 @@
 mod amplifier;
 pub mod comb;
 mod fibre;
+mod ggn;
 mod light;
 mod line;
 mod nli;
 pub mod penalty;
+mod raman;
 pub mod receiver;
 mod roadm;
 pub mod route;

@@ -5,21 +5,26 @@ use std::sync::Arc;
 
 use super::amplifier::Amplified;
 use super::comb::Comb;
+use super::fibre::{FibreSpan, OutOfTable};
+use super::ggn::{Form, Interference};
 use super::light::{Light, sum};
 use super::line::{Combs, OnComb, Step, Steps};
+use super::raman::PowerProfile;
 use super::receiver::Received;
 use super::roadm::CrossingError;
-use super::solver::Solver;
+use super::solver::{NliSolver, RamanMethod, Solver};
 use crate::decibel::dbm;
 use crate::equipment::noise_figure::NoiseFigureError;
 use crate::equipment::{Equipment, PathKind, SpectralInformation};
-use crate::line::{ElementIndex, LineNetwork};
+use crate::line::{ElementIndex, LineNetwork, RamanPumping};
 
 /// A designed line that light can be sent along. Shared between threads: each run has its own light.
 #[derive(Debug)]
 pub struct Propagation {
     pub(crate) line: Steps,
-    pub(crate) solver: Solver,
+    solver: Solver,
+    /// Whether the solver is the closed form without Raman scattering.
+    closed_form: bool,
     uids: Vec<String>,
     /// Where no amplifier on the route says which band there is.
     default_band: [f64; 2],
@@ -127,6 +132,12 @@ pub enum PropagationError {
     /// No channel lies within the bands of all amplifiers.
     #[error("no channel lies within the bands of all amplifiers of the route")]
     NoChannel,
+    /// A fibre with pumps, and nothing to compute them with.
+    #[error("fibre \"{uid}\" has Raman pumps, and the solver leaves Raman scattering out")]
+    PumpsWithoutSolver {
+        /// The element.
+        uid: String,
+    },
     /// The solver is told to compute channels that are not there, or none.
     #[error("the solver cannot compute NLI with {field} {value}")]
     Solver {
@@ -149,6 +160,7 @@ impl Propagation {
         );
         Self {
             line: Steps::new(network, equipment),
+            closed_form: solver.nli == NliSolver::GnClosedForm && solver.raman.is_none(),
             solver: solver.clone(),
             uids: network.elements().iter().map(|element| element.uid.clone()).collect(),
             default_band,
@@ -284,9 +296,13 @@ impl Propagation {
             Step::Fibre(span) => {
                 let fibre =
                     on_comb.fibre(span.class, &self.line).map_err(|out| self.out_of_table(index, out))?;
-                span.pass(fibre, &on_comb.comb, light);
+                if self.closed_form {
+                    span.pass(fibre, &on_comb.comb, light);
+                } else {
+                    self.scatter(index, span, None, on_comb, light)?;
+                }
             }
-            Step::RamanFibre(..) => return Err(PropagationError::NotARoute),
+            Step::RamanFibre(span, pumping) => self.scatter(index, span, Some(pumping), on_comb, light)?,
             Step::Roadm(_) => {
                 self.cross(route, place, on_comb, light)?;
             }
@@ -294,6 +310,83 @@ impl Propagation {
             Step::Broken(error) => return Err((**error).clone()),
         }
         Ok(())
+    }
+
+    /// Light through a fibre by the solver chosen: powers along it, interference and Raman noise at its start.
+    fn scatter(
+        &self,
+        index: ElementIndex,
+        span: &FibreSpan,
+        pumping: Option<&RamanPumping>,
+        on_comb: &OnComb,
+        light: &mut Light,
+    ) -> Result<(), PropagationError> {
+        let out_of_table = |out| self.out_of_table(index, out);
+        let fibre = on_comb.fibre(span.class, &self.line).map_err(out_of_table)?;
+        let (class, channels) = (&self.line.fibres[span.class], on_comb.comb.channels());
+        self.check_solver()?;
+        light.scale(span.transmission_in);
+        let profile = match &self.solver.raman {
+            None if pumping.is_some() => {
+                return Err(PropagationError::PumpsWithoutSolver { uid: self.uids[index].clone() });
+            }
+            None => PowerProfile::exponential(span, fibre, channels.frequency_hz.len()),
+            Some(raman) => {
+                let with = (raman, self.solver.resolution_m);
+                PowerProfile::with_raman(span, class, channels, &light.power_w, pumping, with)
+                    .map_err(out_of_table)?
+            }
+        };
+        let interference = |settings| Interference {
+            channels,
+            fibre,
+            profile: &profile,
+            settings,
+            resolution_m: self.solver.resolution_m,
+        };
+        match &self.solver.nli {
+            NliSolver::GnClosedForm => span.interfere(fibre, &on_comb.comb, light),
+            NliSolver::GgnSeparated(settings) => {
+                let nli_w = interference(settings).power_w(Form::Separated, &light.power_w)?;
+                light.add_nli(&nli_w);
+            }
+            NliSolver::GgnApproximate(settings) => {
+                let nli_w = interference(settings).power_w(Form::Approximate, &light.power_w)?;
+                light.add_nli(&nli_w);
+            }
+        }
+        if let Some(pumping) = pumping {
+            light.add_ase(&profile.spontaneous_w(class, channels, pumping.temperature_k));
+        }
+        for (channel, power) in light.power_w.iter_mut().enumerate() {
+            *power *= profile.at_end(channel) * span.transmission_out;
+        }
+        span.disperse(fibre, light);
+        Ok(())
+    }
+
+    /// Refuses steps that lead nowhere.
+    fn check_solver(&self) -> Result<(), PropagationError> {
+        let positive = |field, value: f64| {
+            let fits = value.is_finite() && value > 0.0;
+            if fits { Ok(()) } else { Err(PropagationError::Solver { field, value }) }
+        };
+        positive("result_spatial_resolution", self.solver.resolution_m)?;
+        if let Some(raman) = &self.solver.raman {
+            positive("solver_spatial_resolution", raman.step_m)?;
+            if let RamanMethod::Perturbative { order } = raman.method
+                && !(1..=4).contains(&order)
+            {
+                return Err(PropagationError::Solver { field: "order", value: f64::from(order) });
+            }
+        }
+        match &self.solver.nli {
+            NliSolver::GnClosedForm => Ok(()),
+            NliSolver::GgnSeparated(settings) | NliSolver::GgnApproximate(settings) => {
+                positive("dispersion_tolerance", settings.dispersion_tolerance)?;
+                positive("phase_shift_tolerance", settings.phase_shift_tolerance)
+            }
+        }
     }
 
     /// Light through a ROADM; true where every channel was attenuated to its target.
@@ -349,7 +442,7 @@ impl Propagation {
         }
     }
 
-    fn out_of_table(&self, index: ElementIndex, out: super::fibre::OutOfTable) -> PropagationError {
+    fn out_of_table(&self, index: ElementIndex, out: OutOfTable) -> PropagationError {
         PropagationError::OutOfTable {
             uid: self.uids[index].clone(),
             field: out.quantity,
