@@ -116,6 +116,11 @@ impl Findings {
         self.push(Finding::note(code, pointer, detail));
     }
 
+    /// Whether nothing makes the document unusable.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.dropped == 0 && !self.list.iter().any(Finding::is_error)
+    }
+
     pub(crate) fn into_vec(mut self) -> Vec<Finding> {
         if self.dropped > 0 {
             self.list.push(Finding::error(

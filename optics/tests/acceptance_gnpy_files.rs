@@ -72,3 +72,36 @@ fn acceptance_every_library_and_topology_is_read_whole() {
         assert_eq!(read, connections.len(), "{name}");
     }
 }
+
+#[test]
+#[ignore = "needs the reference networks: make acceptance"]
+fn acceptance_a_topology_written_and_read_again_is_the_same() {
+    for (name, case) in cases() {
+        let equipment = gnpy::equipment::read(&case["equipment"], &configs(&case)).expect("a library");
+        let network = gnpy::topology::read(&case["topology"], &equipment).expect("a topology");
+        let written = gnpy::topology::write(&network, &equipment);
+        let again = gnpy::topology::read(&written, &equipment).unwrap_or_else(|findings| {
+            panic!("{name}: {}", findings[0]);
+        });
+        // Lengths and losses are written with six digits behind the point: once more is the same.
+        let twice = gnpy::topology::write(&again, &equipment);
+        assert_eq!(twice, written, "{name}");
+        assert_eq!(again.len(), network.len(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs the reference networks: make acceptance"]
+fn acceptance_every_service_file_is_read_whole() {
+    let mut files = 0;
+    for (name, case) in cases().into_iter().filter(|(_, case)| case["services"].is_object()) {
+        let equipment = gnpy::equipment::read(&case["equipment"], &configs(&case)).expect("a library");
+        let services = gnpy::services::read(&case["services"], &equipment).unwrap_or_else(|findings| {
+            panic!("{name}: {}", findings[0]);
+        });
+        assert_eq!(services.requests.len(), length(&case["services"]["path-request"]), "{name}");
+        assert_eq!(services.synchronizations.len(), length(&case["services"]["synchronization"]), "{name}");
+        files += 1;
+    }
+    assert!(files >= 4, "only {files} service files");
+}

@@ -6,6 +6,7 @@ use super::equipment::{AmplifierConfigs, named};
 use super::fields::{Fields, Range};
 use crate::equipment::amplifier::AmplifierTables;
 use crate::equipment::defaults;
+use crate::equipment::noise_figure::NoiseFigure;
 use crate::equipment::{AmplifierType, MultibandAmplifierType, NoiseModel};
 
 /// Amplifiers of one band and of several, aliases before the entry they are of.
@@ -45,6 +46,9 @@ pub(super) fn types(
         }
     }
     check_bands(&entries, &amplifiers);
+    if root.log().is_clean() {
+        check_noise(&entries, &amplifiers);
+    }
     (amplifiers, multiband)
 }
 
@@ -83,6 +87,21 @@ fn check_bands(entries: &[Entry<'_>], amplifiers: &[AmplifierType]) {
                 let detail = format!("amplifiers names \"{name}\", which is no amplifier of one band");
                 entry.fields.error("UNKNOWN_TYPE", "amplifiers", &detail);
             }
+        }
+    }
+}
+
+/// There must be a noise model with the figures given.
+fn check_noise(entries: &[Entry<'_>], amplifiers: &[AmplifierType]) {
+    for entry in entries.iter().filter(|entry| entry.kind != "multi_band") {
+        let first = entry.names.first();
+        let amplifier = amplifiers.iter().find(|amplifier| Some(&amplifier.name) == first);
+        if let Some(Err(error)) = amplifier.map(NoiseFigure::new) {
+            let key = match entry.kind {
+                "variable_gain" => "nf_min",
+                _ => "gain_min",
+            };
+            entry.fields.log().error("NO_NOISE_MODEL", entry.fields.pointer(key), error.to_string());
         }
     }
 }
@@ -206,6 +225,7 @@ fn config<'a>(fields: &Fields<'a>, key: &str, configs: &'a AmplifierConfigs) -> 
         fields.error("MISSING_FILE", key, &format!("{key} names \"{name}\", which is not there"));
         return None;
     };
+    let content = content.get("gnpy-edfa-config:edfa-config").unwrap_or(content);
     Fields::of(content, fields.pointer(key), format!("{} (file \"{name}\")", fields.subject()), fields.log())
 }
 
@@ -232,7 +252,22 @@ fn tables(config: &Fields<'_>) -> AmplifierTables {
     }
 }
 
+/// Four coefficients: a list of numbers, or in the YANG form of numbers with their order.
 fn cubic(fields: &Fields<'_>, key: &str) -> [f64; 4] {
+    let ordered = fields.items(key).first().is_some_and(|(item, _)| item.is_object());
+    if ordered {
+        let mut coefficients: Vec<(u32, f64)> = fields
+            .objects(key)
+            .iter()
+            .map(|item| (item.count("coef_order"), item.number("nf_coef", Range::Any)))
+            .collect();
+        coefficients.sort_by_key(|(order, _)| *order);
+        let values: Vec<f64> = coefficients.into_iter().map(|(_, value)| value).collect();
+        return <[f64; 4]>::try_from(values).unwrap_or_else(|_| {
+            fields.error("WRONG_LENGTH", key, &format!("{key} must hold 4 numbers"));
+            [0.0; 4]
+        });
+    }
     fields.numbers_exactly(key).unwrap_or_else(|| {
         fields.error("MISSING_FIELD", key, &format!("{key} is missing"));
         [0.0; 4]

@@ -82,12 +82,17 @@ fn merge<T>(to: &mut Vec<T>, from: Vec<T>, name: impl Fn(&T) -> &String) {
     }
 }
 
+/// What the YANG form wraps a library into.
+const WRAPPER: &str = "gnpy-eqpt-config:equipment";
+
 const SECTIONS: [&str; 8] =
     ["Edfa", "Fiber", "RamanFiber", "Span", "Roadm", "SI", "Transceiver", "library-information"];
 
 fn sections(library: &Value, configs: &AmplifierConfigs, complete: bool, log: &Log) -> Equipment {
     let mut equipment = Equipment::default();
-    let Some(root) = Fields::of(library, "", "equipment library", log) else { return equipment };
+    let Some(root) = Fields::of_document(library, WRAPPER, "equipment library", log) else {
+        return equipment;
+    };
     for key in root.keys() {
         if !SECTIONS.contains(&key) {
             let known = SECTIONS.join(", ");
@@ -143,8 +148,8 @@ fn entry_called_default<'a>(root: &Fields<'a>, section: &str) -> Option<Fields<'
 fn span_rules(entry: &Fields<'_>) -> SpanRules {
     let standard = SpanRules::default();
     let unit = length_unit(entry, "length_units");
-    let delta_power_range_db =
-        entry.numbers_exactly("delta_power_range_db").unwrap_or(standard.delta_power_range_db);
+    let delta_power_range_db = range(entry, "delta_power_range_db", "delta_power_range_dict_db")
+        .unwrap_or(standard.delta_power_range_db);
     if delta_power_range_db[0] > delta_power_range_db[1] {
         entry.error("OUT_OF_RANGE", "delta_power_range_db", "delta_power_range_db must ascend");
     }
@@ -173,6 +178,12 @@ fn span_rules(entry: &Fields<'_>) -> SpanRules {
         voa_margin_db: entry.number_or("voa_margin", Range::Any, standard.voa_margin_db),
         voa_step_db: entry.number_or("voa_step", Range::NotNegative, standard.voa_step_db),
     }
+}
+
+/// Least, largest and step, in the form of either model.
+fn range(entry: &Fields<'_>, list: &str, object: &str) -> Option<[f64; 3]> {
+    let Some(named) = entry.optional_object(object) else { return entry.numbers_exactly(list) };
+    Some(["min_value", "max_value", "step"].map(|key| named.number(key, Range::Any)))
 }
 
 /// How many metres the unit named in a field is; km where none is named.
@@ -212,7 +223,8 @@ fn spectral_information(entry: &Fields<'_>, name: &str) -> SpectralInformation {
         baud_rate: entry.number_or("baud_rate", Range::Positive, standard.baud_rate),
         spacing_hz: entry.number_or("spacing", Range::Positive, standard.spacing_hz),
         power_dbm: entry.number_or("power_dbm", Range::Any, standard.power_dbm),
-        power_range_db: entry.numbers_exactly("power_range_db").unwrap_or(standard.power_range_db),
+        power_range_db: range(entry, "power_range_db", "power_range_dict_db")
+            .unwrap_or(standard.power_range_db),
         roll_off: entry.number_or("roll_off", Range::NotNegative, standard.roll_off),
         tx_osnr_db: entry.number_or("tx_osnr", Range::Any, standard.tx_osnr_db),
         tx_power_dbm: entry.optional_number("tx_power_dbm", Range::Any),

@@ -22,7 +22,8 @@ pub(super) fn types(root: &Fields<'_>, section: &str) -> Vec<FibreType> {
             effective_area_m2: effective_area(&entry),
             gamma_per_w_m: entry.optional_number("gamma", Range::Positive),
             pmd_s_per_sqrt_m: entry.number_or("pmd_coef", Range::NotNegative, 0.0),
-            raman_efficiency: raman(&entry, "raman_efficiency", "cr"),
+            raman_efficiency: raman(&entry, "raman_efficiency")
+                .or_else(|| raman(&entry, "raman_coefficient")),
         });
     }
     types
@@ -41,31 +42,46 @@ pub(super) fn effective_area(entry: &Fields<'_>) -> Option<f64> {
     Some(area)
 }
 
-/// Raman gain in 1/(W·m) against the distance of pump and signal.
-pub(super) fn raman(entry: &Fields<'_>, key: &str, gain: &str) -> Option<RamanEfficiency> {
-    let table = entry.optional_object(key)?;
-    let offset_hz = table.numbers("frequency_offset", Range::NotNegative);
-    let value = table.numbers(gain, Range::Any);
-    if offset_hz.is_empty() || offset_hz.len() != value.len() {
-        table.error(
+/// Raman gain in 1/(W·m) against the distance of pump and signal: columns, or in the YANG form rows.
+pub(super) fn raman(entry: &Fields<'_>, key: &str) -> Option<RamanEfficiency> {
+    let value = entry.value(key)?;
+    let (offset_hz, gains, reference) = if value.is_array() {
+        let (offset_hz, gains) = raman_rows(&entry.objects(key));
+        (offset_hz, gains, None)
+    } else {
+        let table = entry.optional_object(key)?;
+        let (offset_hz, gains) = if table.has("g0_per_frequency") {
+            raman_rows(&table.objects("g0_per_frequency"))
+        } else {
+            let gain = if table.has("cr") { "cr" } else { "g0" };
+            (table.numbers("frequency_offset", Range::NotNegative), table.numbers(gain, Range::Any))
+        };
+        (offset_hz, gains, table.optional_number("reference_frequency", Range::Positive))
+    };
+    if offset_hz.is_empty() || offset_hz.len() != gains.len() {
+        entry.error(
             "WRONG_LENGTH",
-            gain,
-            &format!("{gain} and frequency_offset must be of one length, not 0"),
+            key,
+            &format!("{key}: gains and frequency_offset must be of one length, not 0"),
         );
     }
     if offset_hz.windows(2).any(|pair| pair[0] >= pair[1]) {
-        table.error("OUT_OF_RANGE", "frequency_offset", "frequency_offset must ascend");
+        entry.error("OUT_OF_RANGE", key, &format!("{key}: frequency_offset must ascend"));
     }
     Some(RamanEfficiency {
-        reference_frequency_hz: table.number_or(
-            "reference_frequency",
-            Range::Positive,
-            defaults::RAMAN_REFERENCE_FREQUENCY_HZ,
-        ),
+        reference_frequency_hz: reference.unwrap_or(defaults::RAMAN_REFERENCE_FREQUENCY_HZ),
         offset_hz,
-        value,
+        value: gains,
         normalised: false,
     })
+}
+
+fn raman_rows(rows: &[Fields<'_>]) -> (Vec<f64>, Vec<f64>) {
+    let row = |row: &Fields<'_>| {
+        let gain = if row.has("cr") { "cr" } else { "g0" };
+        (row.number("frequency_offset", Range::NotNegative), row.number(gain, Range::Any))
+    };
+    rows.iter().map(row).unzip()
 }
 
 /// A table by frequency, ascending: either `{frequency: […], value: […]}` or `[{frequency, <value>}, …]`.

@@ -1,5 +1,8 @@
 //! Fields of a JSON object, read with a finding for each that is not as it should be.
 //!
+//! GNPy has two forms of each file: its own, and the one of its YANG models (RFC 7951), where numbers stand in
+//! quotes, `[null]` stands for nothing, and identities carry the name of their module. Either is read, even mixed.
+//!
 //! A field that cannot be read is stood in for by a zero or an empty value, so that reading goes on and finds the
 //! rest; what was read is then given to nobody, because [`Log::finish`] gives the findings instead.
 
@@ -20,6 +23,11 @@ impl Log {
         self.findings.borrow_mut().error(code, pointer, detail);
     }
 
+    /// Whether nothing was found that stands in the way.
+    pub(super) fn is_clean(&self) -> bool {
+        self.findings.borrow().is_clean()
+    }
+
     /// What was read, if nothing was found that stands in the way.
     pub(super) fn finish<T>(self, read: T) -> Result<T, Vec<Finding>> {
         let findings = self.findings.into_inner().into_vec();
@@ -27,8 +35,7 @@ impl Log {
     }
 }
 
-/// The fields of one object. `null` and `""` are as good as absent, as in GNPy. A number may stand in quotes, as
-/// RFC 7951 wants it.
+/// The fields of one object. `null`, `[null]` and `""` are as good as absent, as in GNPy.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -63,6 +70,14 @@ pub(super) fn escape(part: &str) -> String {
     part.replace('~', "~0").replace('/', "~1")
 }
 
+/// An identity of GNPy's YANG models without the name of the model.
+fn plain_identity(text: &str) -> &str {
+    match text.split_once(':') {
+        Some(("gnpy-network-topology" | "gnpy-eqpt-config" | "gnpy-path-computation", plain)) => plain,
+        _ => text,
+    }
+}
+
 /// The number a value is, plain or in quotes.
 pub(super) fn number_of(value: &Value) -> Option<f64> {
     match value {
@@ -87,6 +102,19 @@ impl<'a> Fields<'a> {
             return None;
         };
         Some(Self { object, pointer, subject, log })
+    }
+
+    /// The fields of a document, which the YANG form wraps into an object of this one key.
+    pub(super) fn of_document(
+        document: &'a Value,
+        wrapper: &str,
+        subject: &str,
+        log: &'a Log,
+    ) -> Option<Self> {
+        match document.get(wrapper) {
+            Some(inner) => Self::of(inner, format!("/{}", escape(wrapper)), subject, log),
+            None => Self::of(document, "", subject, log),
+        }
     }
 
     /// The same object under another name in findings.
@@ -127,7 +155,12 @@ impl<'a> Fields<'a> {
 
     /// The value of a field that is there and says something.
     pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
-        self.object.get(key).filter(|value| !value.is_null() && value.as_str() != Some(""))
+        self.object.get(key).filter(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => items.as_slice() != [Value::Null],
+            _ => true,
+        })
     }
 
     /// Whether the key is there at all, even with `null`.
@@ -180,7 +213,15 @@ impl<'a> Fields<'a> {
         if value.as_str().is_none() {
             self.wrong_type(key, value, "a text");
         }
-        value.as_str()
+        value.as_str().map(plain_identity)
+    }
+
+    /// A name, which may be a plain number.
+    pub(super) fn name(&self, key: &str) -> String {
+        match self.value(key) {
+            Some(Value::Number(number)) => number.to_string(),
+            _ => self.text(key).to_owned(),
+        }
     }
 
     pub(super) fn text(&self, key: &str) -> &'a str {

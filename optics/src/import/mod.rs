@@ -7,7 +7,8 @@ mod json;
 mod netplanner_json;
 mod netplanner_xlsx;
 mod sndlib;
-mod workbook;
+pub(crate) mod workbook;
+mod xls;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

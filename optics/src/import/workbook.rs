@@ -1,4 +1,4 @@
-//! Workbooks (xlsx) opened with bounds, whatever their headers claim.
+//! Workbooks (xlsx, xls) opened with bounds, whatever their headers claim.
 //!
 //! An xlsx file is a zip archive of XML. Its parts are unpacked here first, each byte counted, and handed to the reader
 //! as an archive without compression: so a zip bomb stops at the limit. Cells are read one by one, never as a rectangle:
@@ -12,7 +12,7 @@ use calamine::{DataRef, Reader, Xlsx};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::Refused;
+use super::{Refused, xls};
 use crate::finding::Finding;
 
 /// Most bytes of a workbook when unpacked.
@@ -24,7 +24,7 @@ const MAX_CELLS: usize = 2_000_000;
 
 /// A cell with content.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// A number.
     Number(f64),
     /// Text, trimmed, not empty.
@@ -32,15 +32,21 @@ pub(super) enum Cell {
 }
 
 /// Cells with content by row and column, from 0.
-pub(super) type Cells = BTreeMap<u32, BTreeMap<u32, Cell>>;
+pub(crate) type Cells = BTreeMap<u32, BTreeMap<u32, Cell>>;
 
 /// A workbook's sheets in order.
-pub(super) struct Workbook {
-    pub(super) sheets: Vec<(String, Cells)>,
+pub(crate) struct Workbook {
+    pub(crate) sheets: Vec<(String, Cells)>,
 }
 
 /// Reads the sheets called `wanted`, or the first one if none is asked for by name.
-pub(super) fn read(bytes: &[u8], wanted: &[&str]) -> Result<Workbook, Refused> {
+pub(crate) fn read(bytes: &[u8], wanted: &[&str]) -> Result<Workbook, Refused> {
+    if xls::is_compound_file(bytes) {
+        return xls::read(bytes, wanted, MAX_CELLS).map_err(|error| {
+            let detail = format!("this is no readable xls workbook: {error}");
+            Refused::because(Finding::error("NOT_A_WORKBOOK", "", detail))
+        });
+    }
     // The reader's arithmetic on hostile coordinates may overflow, which panics in some builds.
     catch_unwind(AssertUnwindSafe(|| read_sheets(bytes, wanted)))
         .unwrap_or_else(|_| Err(not_a_workbook("its cells make no sense")))

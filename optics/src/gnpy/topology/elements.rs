@@ -96,6 +96,10 @@ fn own_values(roadm: &mut Roadm, params: &Fields<'_>, equipment: &Equipment) {
         roadm.degree_profiles.insert((from, to), id);
     }
     roadm.design_bands = design_bands(params, "design_bands");
+    for degree in params.objects("per_degree_design_bands_targets") {
+        let bands = design_bands(&degree, "design_bands");
+        roadm.degree_design_bands.insert(degree.text("degree_uid").to_owned(), bands);
+    }
     if let Some(degrees) = params.optional_object("per_degree_design_bands") {
         for degree in degrees.keys() {
             roadm.degree_design_bands.insert(degree.to_owned(), design_bands(&degrees, degree));
@@ -117,6 +121,13 @@ fn degree_equalisation(params: &Fields<'_>) -> BTreeMap<String, Equalisation> {
         for degree in degrees.keys() {
             if let Some(target) = degrees.optional_number(degree, range) {
                 targets.insert(degree.to_owned(), kind(target));
+            }
+        }
+    }
+    for degree in params.objects("per_degree_power_targets") {
+        for (key, range, kind) in KINDS {
+            if let Some(target) = degree.optional_number(key, range) {
+                targets.insert(degree.text("degree_uid").to_owned(), kind(target));
             }
         }
     }

@@ -1,14 +1,20 @@
 //! The topology (`elements` and `connections`): a detailed network from it, and back to it.
 
 mod elements;
+mod export;
 mod spans;
 
 use serde_json::Value;
+
+pub use export::write;
 
 use super::fields::{Fields, Log};
 use crate::equipment::Equipment;
 use crate::finding::Finding;
 use crate::line::{Element, LineNetwork, Location};
+
+/// What the YANG form wraps a topology into.
+const WRAPPER: &str = "gnpy-network-topology:topology";
 
 /// Reads a topology over an equipment library. An element has its own values, and its type's in place of those it
 /// does not give.
@@ -18,7 +24,7 @@ use crate::line::{Element, LineNetwork, Location};
 pub fn read(topology: &Value, equipment: &Equipment) -> Result<LineNetwork, Vec<Finding>> {
     let log = Log::default();
     let mut network = LineNetwork::default();
-    if let Some(root) = Fields::of(topology, "", "topology", &log) {
+    if let Some(root) = Fields::of_document(topology, WRAPPER, "topology", &log) {
         for key in ["elements", "connections"] {
             if root.value(key).is_none() {
                 root.error("MISSING_FIELD", key, &format!("{key} is missing"));

@@ -9,8 +9,8 @@ use crate::line::{Dispersion, Fibre, RamanPump, RamanPumping, Spectrum};
 /// Speed of light in vacuum, in m/s.
 const C: f64 = 299_792_458.0;
 
-/// Wavelength that figures of a fibre refer to where it names none, in m.
-const REFERENCE_WAVELENGTH_M: f64 = 1550e-9;
+/// Frequency that figures of a fibre refer to where it names none, in Hz (1550 nm).
+pub(super) const REFERENCE_FREQUENCY_HZ: f64 = C / 1550e-9;
 
 /// Non-linear refractive index of silica, in m²/W.
 const NONLINEAR_INDEX: f64 = 2.6e-20;
@@ -30,7 +30,7 @@ pub(super) fn fibre(entry: &Fields<'_>, equipment: &Equipment, raman: bool) -> O
     let of = of?;
     let reference_frequency_hz = match params.optional_number("ref_wavelength", Range::Positive) {
         Some(wavelength) => C / wavelength,
-        None => params.number_or("ref_frequency", Range::Positive, C / REFERENCE_WAVELENGTH_M),
+        None => params.number_or("ref_frequency", Range::Positive, REFERENCE_FREQUENCY_HZ),
     };
     let length_m = params.number("length", Range::NotNegative) * length_unit(&params, "length_units");
     Some(Fibre {
@@ -49,8 +49,7 @@ pub(super) fn fibre(entry: &Fields<'_>, equipment: &Equipment, raman: bool) -> O
             .optional_number("pmd_coef", Range::NotNegative)
             .filter(|&own| own > 0.0)
             .unwrap_or(of.pmd_s_per_sqrt_m),
-        raman_efficiency: fibres::raman(&params, "raman_coefficient", "g0")
-            .or_else(|| of.raman_efficiency.clone()),
+        raman_efficiency: fibres::raman(&params, "raman_coefficient").or_else(|| of.raman_efficiency.clone()),
         raman: pumping,
         design_span_loss_db: None,
     })
@@ -82,23 +81,29 @@ fn dispersion(params: &Fields<'_>, of: &FibreType) -> Dispersion {
     }
 }
 
-/// The effective area given, else that of the non-linear coefficient: `A = 2π·n₂/(λ·γ)`, else that of standard fibre.
+/// The effective area given, else that of the non-linear coefficient, else that of standard fibre; an own value goes
+/// before the type's.
 fn effective_area(params: &Fields<'_>, of: &FibreType, reference_frequency_hz: f64) -> f64 {
-    let gamma = params.optional_number("gamma", Range::Positive).or(of.gamma_per_w_m);
-    let from_gamma = gamma.map(|gamma| {
-        let wavelength_m = C / reference_frequency_hz;
-        let area = 2.0 * std::f64::consts::PI * NONLINEAR_INDEX / (wavelength_m * gamma);
-        if area > fibres::MOST_EFFECTIVE_AREA_M2 {
-            params.error(
-                "OUT_OF_RANGE",
-                "gamma",
-                &format!("gamma is {gamma}: an effective area above 1000 µm²"),
-            );
-        }
-        area
-    });
-    let given = fibres::effective_area(params).or(of.effective_area_m2);
-    given.or(from_gamma).unwrap_or(EFFECTIVE_AREA_M2)
+    let own = params.optional_number("gamma", Range::Positive);
+    let area = fibres::effective_area(params)
+        .or(of.effective_area_m2)
+        .or_else(|| own.map(|gamma| area_of_gamma(gamma, reference_frequency_hz)));
+    let area = area.unwrap_or_else(|| type_effective_area(of, reference_frequency_hz));
+    if area > fibres::MOST_EFFECTIVE_AREA_M2 {
+        params.error("OUT_OF_RANGE", "gamma", "gamma asks for an effective area of more than 1000 µm²");
+    }
+    area
+}
+
+/// The effective area a fibre has by its type alone, in m².
+pub(super) fn type_effective_area(of: &FibreType, reference_frequency_hz: f64) -> f64 {
+    let from_gamma = of.gamma_per_w_m.map(|gamma| area_of_gamma(gamma, reference_frequency_hz));
+    of.effective_area_m2.or(from_gamma).unwrap_or(EFFECTIVE_AREA_M2)
+}
+
+/// Effective area of a non-linear coefficient: `A = 2π·n₂/(λ·γ)`.
+fn area_of_gamma(gamma_per_w_m: f64, reference_frequency_hz: f64) -> f64 {
+    2.0 * std::f64::consts::PI * NONLINEAR_INDEX / (C / reference_frequency_hz * gamma_per_w_m)
 }
 
 /// Losses along a fibre, by their distance from its start.
