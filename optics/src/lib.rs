@@ -4,6 +4,7 @@
 //! document made fit for computing (indices instead of ids).
 
 pub mod decibel;
+pub mod design;
 pub mod equipment;
 pub mod export;
 pub mod finding;

@@ -48,3 +48,37 @@ pub struct PerFrequency {
     /// The value at each.
     pub value: Vec<f64>,
 }
+
+impl PerFrequency {
+    /// The value at a frequency in Hz, linear between the given ones; none outside of them.
+    pub fn at(&self, frequency_hz: f64) -> Option<f64> {
+        let above = self.frequency_hz.partition_point(|&given| given < frequency_hz);
+        let (&upper, &value) = (self.frequency_hz.get(above)?, self.value.get(above)?);
+        if upper <= frequency_hz {
+            return Some(value);
+        }
+        let below = above.checked_sub(1)?;
+        let (lower, start) = (self.frequency_hz[below], self.value[below]);
+        Some(start + (value - start) * (frequency_hz - lower) / (upper - lower))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_linear_between_its_points_and_ends_with_them() {
+        let table = PerFrequency { frequency_hz: vec![190e12, 194e12, 196e12], value: vec![0.2, 0.3, 0.1] };
+        let expected = [(190e12, Some(0.2)), (192e12, Some(0.25)), (195e12, Some(0.2)), (196e12, Some(0.1))];
+        for (frequency, value) in expected.into_iter().chain([(189.9e12, None), (196.1e12, None)]) {
+            let found = table.at(frequency);
+            assert_eq!(
+                found.map(|x| (x * 1e12).round()),
+                value.map(|x| (x * 1e12_f64).round()),
+                "{frequency}"
+            );
+        }
+        assert_eq!(table.at(f64::NAN), None);
+    }
+}

@@ -4,10 +4,19 @@
 //! [`crate::propagation`] runs over. A line is as it was built: propagation never changes it.
 
 pub mod element;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod loss;
+pub mod section;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 pub use element::*;
+pub use loss::LossError;
+pub use section::{Section, SectionError};
+
+/// Frequency a fibre's figures refer to where it names none: that of 1550 nm in vacuum, in Hz.
+pub const REFERENCE_FREQUENCY_HZ: f64 = 299_792_458.0 / 1550e-9;
 
 /// Position of an element in [`LineNetwork`].
 pub type ElementIndex = usize;
@@ -18,7 +27,7 @@ pub struct LineNetwork {
     elements: Vec<Element>,
     successors: Vec<Vec<ElementIndex>>,
     predecessors: Vec<Vec<ElementIndex>>,
-    by_uid: BTreeMap<String, ElementIndex>,
+    by_uid: HashMap<String, ElementIndex>,
 }
 
 /// Why an element or a connection was not added.
@@ -107,6 +116,11 @@ impl LineNetwork {
     /// What an element is set to, to be changed; its name stays.
     pub fn kind_mut(&mut self, index: ElementIndex) -> &mut ElementKind {
         &mut self.elements[index].kind
+    }
+
+    /// Where an element stands, to be changed.
+    pub fn location_mut(&mut self, index: ElementIndex) -> &mut Option<Location> {
+        &mut self.elements[index].location
     }
 
     /// Where light goes from an element.

@@ -1,0 +1,162 @@
+//! Amplifiers of several bands: the type of the whole, then each band like an amplifier of one.
+
+use super::DesignError;
+use super::amplifiers::{BandState, Designer, Setting, Site, no_amplifier, restriction};
+use super::bands::{Band, BandName};
+use crate::equipment::{Equipment, MultibandAmplifierType};
+use crate::line::{Amplifier, ElementKind, LineNetwork, MultibandAmplifier};
+
+impl Designer<'_> {
+    /// Sets an amplifier of several bands; each band's light goes its own way.
+    pub(super) fn set_multiband(
+        &mut self,
+        line: &mut LineNetwork,
+        site: Site,
+        states: &mut [BandState],
+    ) -> Result<(), DesignError> {
+        let equipment = self.catalogue.equipment;
+        let element = line.element(site.index);
+        let ElementKind::MultibandAmplifier(whole) = &element.kind else { return Ok(()) };
+        let uid = &element.uid;
+        let amplifiers = if whole.bands.is_empty() {
+            vec![Amplifier::default(); states.len()]
+        } else {
+            whole.bands.clone()
+        };
+        let order = self.bands_of(uid, &amplifiers, states)?;
+        let allowed = match &whole.type_name {
+            Some(name) => vec![type_position(equipment, uid, name)?],
+            None => self.preselected(line, site, whole, &amplifiers, &order, states)?,
+        };
+        let mut settings = Vec::with_capacity(amplifiers.len());
+        let mut fitting = allowed;
+        for (amplifier, &at) in amplifiers.iter().zip(&order) {
+            let candidates = self.members(&fitting, &states[at].band);
+            if amplifier.amplifier_type.is_none() && candidates.is_empty() {
+                return Err(no_amplifier(uid, &states[at].band));
+            }
+            let set = self.set(uid, amplifier, site, &states[at], &candidates)?;
+            self.keep_types_with(&mut fitting, set.amplifier_type);
+            settings.push(set);
+        }
+        let type_name = match &whole.type_name {
+            Some(name) => name.clone(),
+            None => self.whole_of(uid, &settings, &states[order[0]].band)?,
+        };
+        for (set, &at) in settings.iter().zip(&order) {
+            states[at] = set.behind;
+        }
+        if let ElementKind::MultibandAmplifier(whole) = line.kind_mut(site.index) {
+            whole.type_name = Some(type_name);
+            whole.bands = amplifiers;
+            settings.into_iter().zip(&mut whole.bands).for_each(|(set, amplifier)| set.apply(amplifier));
+        }
+        Ok(())
+    }
+
+    /// For each amplifier the design band it is for: the one of the same name, else the one at its place.
+    fn bands_of(
+        &self,
+        uid: &str,
+        amplifiers: &[Amplifier],
+        states: &[BandState],
+    ) -> Result<Vec<usize>, DesignError> {
+        let unfit = || DesignError::BandWithoutAmplifier { uid: uid.to_owned() };
+        let band = |(place, amplifier): (usize, &Amplifier)| match amplifier.amplifier_type {
+            Some(given) => {
+                let entry = self.catalogue.entry(given);
+                let name = BandName::of(entry.f_min_hz, entry.f_max_hz);
+                states.iter().position(|state| state.band.name() == name).ok_or_else(unfit)
+            }
+            None if place < states.len() => Ok(place),
+            None => Err(unfit()),
+        };
+        let order = amplifiers.iter().enumerate().map(band).collect::<Result<Vec<usize>, _>>()?;
+        let twice = (1..order.len()).any(|at| order[..at].contains(&order[at]));
+        if twice { Err(unfit()) } else { Ok(order) }
+    }
+
+    /// The multiband types that may stand here and have an amplifier for each band that can do what the band needs.
+    fn preselected(
+        &self,
+        line: &LineNetwork,
+        site: Site,
+        whole: &MultibandAmplifier,
+        amplifiers: &[Amplifier],
+        order: &[usize],
+        states: &[BandState],
+    ) -> Result<Vec<usize>, DesignError> {
+        let types = &self.catalogue.equipment.multiband_amplifiers;
+        let uid = &line.element(site.index).uid;
+        let (names, named_by, field) = restriction(line, site, &whole.allowed_types);
+        self.catalogue.named(names, named_by, field)?;
+        let bands: Vec<Band> = states.iter().map(|state| state.band).collect();
+        let mut selected: Vec<usize> = (0..types.len())
+            .filter(|&at| {
+                let entry = &types[at];
+                let allowed =
+                    if names.is_empty() { entry.allowed_for_design } else { names.contains(&entry.name) };
+                allowed && self.all_cover_a_band(entry, &bands)
+            })
+            .collect();
+        for (amplifier, &at) in amplifiers.iter().zip(order) {
+            let candidates = self.members(&selected, &states[at].band);
+            let target = self.plan(amplifier, site, &states[at]).target;
+            let suitable = self.catalogue.suitable(candidates.iter().copied(), target, true);
+            if suitable.is_empty() {
+                return Err(no_amplifier(uid, &states[at].band));
+            }
+            selected = (0..types.len())
+                .filter(|&at| suitable.iter().any(|one| self.is_member(one.amplifier_type, &types[at])))
+                .collect();
+        }
+        Ok(selected)
+    }
+
+    /// Whether each amplifier of a multiband type covers one of the bands.
+    fn all_cover_a_band(&self, entry: &MultibandAmplifierType, bands: &[Band]) -> bool {
+        entry.amplifiers.iter().all(|name| {
+            self.catalogue
+                .equipment
+                .amplifier(name)
+                .is_some_and(|member| bands.iter().any(|band| self.catalogue.covers(member, band)))
+        })
+    }
+
+    /// Amplifiers of the multiband types at `types` that cover a band, in the order of the library.
+    fn members(&self, types: &[usize], band: &Band) -> Vec<usize> {
+        let all = &self.catalogue.equipment.multiband_amplifiers;
+        (0..self.catalogue.equipment.amplifiers.len())
+            .filter(|&one| types.iter().any(|&at| self.is_member(one, &all[at])))
+            .filter(|&one| self.catalogue.covers(one, band))
+            .collect()
+    }
+
+    fn is_member(&self, amplifier_type: usize, whole: &MultibandAmplifierType) -> bool {
+        whole.amplifiers.contains(&self.catalogue.entry(amplifier_type).name)
+    }
+
+    /// Leaves the multiband types that a chosen amplifier is part of, so that all bands end up in one; where none is
+    /// left the amplifier was given, and its type has the last word.
+    fn keep_types_with(&self, types: &mut Vec<usize>, amplifier_type: usize) {
+        let all = &self.catalogue.equipment.multiband_amplifiers;
+        types.retain(|&at| self.is_member(amplifier_type, &all[at]));
+    }
+
+    /// The first multiband type made of all these amplifiers.
+    fn whole_of(&self, uid: &str, settings: &[Setting], band: &Band) -> Result<String, DesignError> {
+        self.catalogue
+            .equipment
+            .multiband_amplifiers
+            .iter()
+            .find(|entry| settings.iter().all(|set| self.is_member(set.amplifier_type, entry)))
+            .map(|entry| entry.name.clone())
+            .ok_or_else(|| no_amplifier(uid, band))
+    }
+}
+
+fn type_position(equipment: &Equipment, uid: &str, name: &str) -> Result<usize, DesignError> {
+    equipment.multiband_amplifiers.iter().position(|entry| entry.name == name).ok_or_else(|| {
+        DesignError::UnknownAmplifier { uid: uid.to_owned(), field: "type_variety", name: name.to_owned() }
+    })
+}
