@@ -20,8 +20,9 @@ help: ## list the targets
 setup: ## install what building and running need, if it is missing
 	@scripts/setup
 
+# one selection of packages for all that runs optimised: another would build their dependencies anew
 build-release: setup
-	cargo build --release --locked -p coordinator -p worker -p cli
+	cargo build --release --locked -p coordinator -p worker -p cli -p bench
 
 build-debug: setup
 	cargo build --locked --workspace --all-targets
@@ -56,5 +57,4 @@ acceptance: build-debug ## run the tests against the reference networks in $(DAT
 	NETPLANNER_TEST_DATA="$(abspath $(DATA))" cargo test --locked --workspace acceptance_ -- --ignored --test-threads=1
 
 bench: build-release ## measure the engine; writes target/bench/engine.json
-	cargo build --release --locked -p bench
 	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/bench --output target/bench/engine.json

@@ -1,7 +1,7 @@
 //! What a lane does with a task: opens what it needs, computes, and leaves the outcomes where the agent finds them.
 //!
 //! Runs on a thread of the executor and may block and panic. A shard costs the lane two readings of the clocks, a few
-//! atomics and an uncontended lock, and no message: the agent collects outcomes every 20 ms and when the lane returns.
+//! atomics and an uncontended lock, and no message: the agent collects outcomes every 50 ms and when the lane returns.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
