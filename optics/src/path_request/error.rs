@@ -1,5 +1,6 @@
 //! Why requests cannot be worked on at all.
 
+use crate::design::DesignError;
 use crate::propagation::{CombError, PropagationError};
 
 /// Why requests cannot be worked on at all: something in them, or in the network, is wrong.
@@ -78,5 +79,13 @@ pub enum PathRequestError {
         request: String,
         /// Why.
         source: PropagationError,
+    },
+    /// A line that cannot be designed for the request.
+    #[error("request \"{request}\": {source}")]
+    Design {
+        /// The request.
+        request: String,
+        /// Why.
+        source: DesignError,
     },
 }

@@ -8,6 +8,7 @@ use super::sections::{SectionIndex, Sections};
 use super::spectrum::{Need, Occupancy, SpectrumPolicy, assign};
 use super::{BlockingReason, Metrics, Outcome, PathRequest, PathRequestError, Synchronization};
 use crate::decibel::dbm;
+use crate::design::{Reference, redesign};
 use crate::equipment::{Equipment, Mode, SpectralInformation};
 use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork};
 use crate::propagation::{Channel, Comb, Gains, Propagation, Received, Solver};
@@ -17,6 +18,8 @@ use crate::propagation::{Channel, Comb, Gains, Propagation, Received, Solver};
 pub struct PlanOptions {
     /// Which free spectrum is taken.
     pub policy: SpectrumPolicy,
+    /// Whether the line is designed again for each request, along its route and back, with its power and its channels.
+    pub redesign_per_request: bool,
     /// Models light is propagated with.
     pub solver: Solver,
 }
@@ -52,7 +55,7 @@ pub fn plan_all(
     synchronizations: &[Synchronization],
     options: &PlanOptions,
 ) -> Result<PathPlan, PathRequestError> {
-    Planner::new(network, equipment, &options.solver).plan(requests, synchronizations, options.policy)
+    Planner::new(network, equipment, options).plan(requests, synchronizations)
 }
 
 /// A designed network made fit for path requests. It keeps what does not depend on the request from one plan to the next.
@@ -61,6 +64,7 @@ pub struct Planner<'a> {
     network: &'a LineNetwork,
     equipment: &'a Equipment,
     spectral: SpectralInformation,
+    options: PlanOptions,
     propagation: Propagation,
     graph: Sections,
 }
@@ -69,6 +73,14 @@ pub struct Planner<'a> {
 struct Routed<'a> {
     resolved: Resolved<'a>,
     route: Result<Vec<SectionIndex>, BlockingReason>,
+}
+
+/// The line a request is judged on: the network's own, or one designed for it.
+struct Lit<'r> {
+    propagation: &'r Propagation,
+    elements: &'r [ElementIndex],
+    /// None where there is no way back.
+    elements_back: Option<&'r Vec<ElementIndex>>,
 }
 
 /// What light along a route said about a request.
@@ -81,12 +93,13 @@ struct Verdict<'a> {
 
 impl<'a> Planner<'a> {
     /// Makes a designed network fit for path requests.
-    pub fn new(network: &'a LineNetwork, equipment: &'a Equipment, solver: &Solver) -> Self {
+    pub fn new(network: &'a LineNetwork, equipment: &'a Equipment, options: &PlanOptions) -> Self {
         Self {
             network,
             equipment,
             spectral: equipment.spectral.first().cloned().unwrap_or_default(),
-            propagation: Propagation::new(network, equipment, solver),
+            options: options.clone(),
+            propagation: Propagation::new(network, equipment, &options.solver),
             graph: Sections::new(network),
         }
     }
@@ -101,16 +114,29 @@ impl<'a> Planner<'a> {
         &self,
         requests: &[PathRequest],
         synchronizations: &[Synchronization],
-        policy: SpectrumPolicy,
     ) -> Result<PathPlan, PathRequestError> {
         let routed = self.route_all(requests, synchronizations)?;
+        let mut redesigned = self.options.redesign_per_request.then(|| self.network.clone());
         let mut spectrum = self.empty_spectrum();
         let mut free = spectrum.unused.clone();
         let mut outcomes = Vec::with_capacity(routed.len());
         for Routed { resolved, route } in routed {
             let route_back = route.as_ref().ok().and_then(|route| self.graph.reversed(route));
+            let elements = self.graph.elements(route.as_deref().unwrap_or_default());
+            let elements_back = self.graph.elements(route_back.as_deref().unwrap_or_default());
             let verdict = match &route {
-                Ok(route) => self.judge(&resolved, route, route_back.as_deref())?,
+                Ok(_) => {
+                    let own = match &mut redesigned {
+                        Some(line) => Some(self.redesign(line, &resolved, &elements, &elements_back)?),
+                        None => None,
+                    };
+                    let lit = Lit {
+                        propagation: own.as_ref().unwrap_or(&self.propagation),
+                        elements: &elements,
+                        elements_back: route_back.is_some().then_some(&elements_back),
+                    };
+                    self.judge(&resolved, &lit)?
+                }
                 Err(reason) => Verdict {
                     mode: resolved.mode,
                     metrics: None,
@@ -127,7 +153,7 @@ impl<'a> Planner<'a> {
                 spectrum.common(crossed(), &mut free);
                 let request = &resolved.request;
                 let need = Need::new(request.rate_bit_per_s, mode.bit_rate, request.spacing_hz);
-                match assign(&mut free, &request.slots, need, policy) {
+                match assign(&mut free, &request.slots, need, self.options.policy) {
                     Ok(found) => {
                         spectrum.take(crossed(), &found);
                         slots = found;
@@ -140,8 +166,8 @@ impl<'a> Planner<'a> {
                 reference_power_w: resolved.reference_power_w,
                 tx_power_w: resolved.tx_power_w,
                 mode: verdict.mode.map(|mode| mode.name.clone()),
-                route: self.graph.elements(&route),
-                reverse_route: self.graph.elements(&route_back),
+                route: elements,
+                reverse_route: elements_back,
                 metrics: verdict.metrics,
                 reverse_metrics: verdict.reverse_metrics,
                 slots,
@@ -239,27 +265,22 @@ impl<'a> Planner<'a> {
     }
 
     /// Sends light along a route, and back if asked for, and finds the mode.
-    fn judge(
-        &self,
-        resolved: &Resolved<'a>,
-        route: &[SectionIndex],
-        route_back: Option<&[SectionIndex]>,
-    ) -> Result<Verdict<'a>, PathRequestError> {
+    fn judge(&self, resolved: &Resolved<'a>, lit: &Lit<'_>) -> Result<Verdict<'a>, PathRequestError> {
         let margin_db = self.spectral.system_margins_db;
-        let elements = self.graph.elements(route);
         let mut verdict = match resolved.mode {
             Some(mode) => {
                 let judge = Judge::new(mode, margin_db);
-                let received = self.send(resolved, &elements, &Beam::of(mode), &mut Gains::default())?;
+                let beam = Beam::of(mode);
+                let received = send(lit.propagation, resolved, lit.elements, &beam, &mut Gains::default())?;
                 let metrics = judge.metrics(&judge.receive(received));
                 let blocked =
                     (!judge.accepts(&metrics, Threshold::Reached)).then_some(BlockingReason::ModeNotFeasible);
                 Verdict { mode: Some(mode), metrics: Some(metrics), reverse_metrics: None, blocked }
             }
-            None => self.choose_mode(resolved, &elements)?,
+            None => self.choose_mode(resolved, lit)?,
         };
         if let (true, Some(mode)) = (resolved.request.bidirectional, verdict.mode) {
-            let Some(route_back) = route_back else {
+            let Some(elements_back) = lit.elements_back else {
                 verdict.blocked.get_or_insert(BlockingReason::NoPath);
                 return Ok(verdict);
             };
@@ -268,8 +289,7 @@ impl<'a> Planner<'a> {
                 roll_off: resolved.mode.map_or(self.spectral.roll_off, |mode| mode.roll_off),
                 ..Beam::of(mode)
             };
-            let elements = self.graph.elements(route_back);
-            let received = self.send(resolved, &elements, &beam, &mut Gains::default())?;
+            let received = send(lit.propagation, resolved, elements_back, &beam, &mut Gains::default())?;
             let metrics = judge.metrics(&judge.receive(received));
             if !judge.accepts(&metrics, Threshold::Reached) {
                 verdict.blocked.get_or_insert(BlockingReason::ModeNotFeasible);
@@ -280,18 +300,14 @@ impl<'a> Planner<'a> {
     }
 
     /// The first mode that works, or the last one tried. Gains lowered by one comb stay lowered for the next.
-    fn choose_mode(
-        &self,
-        resolved: &Resolved<'a>,
-        elements: &[ElementIndex],
-    ) -> Result<Verdict<'a>, PathRequestError> {
+    fn choose_mode(&self, resolved: &Resolved<'a>, lit: &Lit<'_>) -> Result<Verdict<'a>, PathRequestError> {
         let mut gains = Gains::default();
         let mut last = None;
         for Attempt { baud_rate, offset_db, modes } in
             attempts(resolved.transceiver, resolved.request.spacing_hz)
         {
             let beam = Beam { baud_rate, offset_db, roll_off: self.spectral.roll_off, tx_osnr_db: 0.0 };
-            let mut received = self.send(resolved, elements, &beam, &mut gains)?;
+            let mut received = send(lit.propagation, resolved, lit.elements, &beam, &mut gains)?;
             for mode in modes {
                 let judge = Judge::new(mode, self.spectral.system_margins_db);
                 received = judge.receive(received);
@@ -316,29 +332,19 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Sends the comb of a request along a route.
-    fn send(
+    /// Designs a line again along a route and back, for the channels of a request.
+    fn redesign(
         &self,
+        line: &mut LineNetwork,
         resolved: &Resolved<'_>,
         elements: &[ElementIndex],
-        beam: &Beam,
-        gains: &mut Gains,
-    ) -> Result<Received, PathRequestError> {
-        let channel = Channel {
-            frequency_hz: 0.0,
-            baud_rate: beam.baud_rate,
-            slot_width_hz: resolved.request.spacing_hz,
-            roll_off: beam.roll_off,
-            offset_db: beam.offset_db,
-            tx_osnr_db: beam.tx_osnr_db,
-            tx_power_dbm: dbm(resolved.tx_power_w),
-        };
-        let request = || resolved.request.id.clone();
-        let comb = Comb::uniform(resolved.transceiver.f_min_hz, resolved.channels, channel)
-            .map_err(|source| PathRequestError::Comb { request: request(), source })?;
-        self.propagation
-            .run(elements, &comb, gains)
-            .map_err(|source| PathRequestError::Propagation { request: request(), source })
+        elements_back: &[ElementIndex],
+    ) -> Result<Propagation, PathRequestError> {
+        let reference =
+            Reference { power_dbm: dbm(resolved.reference_power_w), channels: Some(resolved.channels) };
+        redesign(line, self.equipment, &reference, Some(&[elements, elements_back]))
+            .map_err(|source| PathRequestError::Design { request: resolved.request.id.clone(), source })?;
+        Ok(Propagation::new(line, self.equipment, &self.options.solver))
     }
 
     /// The spectrum of all sections, nothing taken.
@@ -378,6 +384,31 @@ impl<'a> Planner<'a> {
             _ => None,
         }
     }
+}
+
+/// Sends the comb of a request along a route.
+fn send(
+    propagation: &Propagation,
+    resolved: &Resolved<'_>,
+    elements: &[ElementIndex],
+    beam: &Beam,
+    gains: &mut Gains,
+) -> Result<Received, PathRequestError> {
+    let channel = Channel {
+        frequency_hz: 0.0,
+        baud_rate: beam.baud_rate,
+        slot_width_hz: resolved.request.spacing_hz,
+        roll_off: beam.roll_off,
+        offset_db: beam.offset_db,
+        tx_osnr_db: beam.tx_osnr_db,
+        tx_power_dbm: dbm(resolved.tx_power_w),
+    };
+    let request = || resolved.request.id.clone();
+    let comb = Comb::uniform(resolved.transceiver.f_min_hz, resolved.channels, channel)
+        .map_err(|source| PathRequestError::Comb { request: request(), source })?;
+    propagation
+        .run(elements, &comb, gains)
+        .map_err(|source| PathRequestError::Propagation { request: request(), source })
 }
 
 /// What the channels of a comb are like.
