@@ -11,7 +11,7 @@ mod choice;
 mod error;
 mod insert;
 pub mod reference;
-mod rounding;
+pub mod rounding;
 mod spans;
 mod split;
 pub mod sweep;

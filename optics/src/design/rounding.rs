@@ -2,17 +2,17 @@
 
 /// A step of gains and powers: what is finer than 0.1 dB is cut to one digit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step(f64);
+pub struct Step(f64);
 
 impl Step {
     /// A step in dB. One digit is kept, as GNPy does: 0.25 acts as 0.2.
-    pub(super) fn new(step_db: f64) -> Self {
+    pub fn new(step_db: f64) -> Self {
         // printing rounds the decimal value exactly, multiplying by ten does not (0.15 is a little less than that)
         Self(format!("{step_db:.1}").parse().unwrap_or(step_db))
     }
 
     /// The multiple of the step nearest to a value, with one digit; two digits of the value where the step is 0.
-    pub(super) fn round(self, value: f64) -> f64 {
+    pub fn round(self, value: f64) -> f64 {
         if self.0 >= 0.01 {
             digits((value / self.0).round_ties_even() * self.0, 10.0)
         } else {
