@@ -35,7 +35,13 @@ fn acceptance_the_physics_agrees_with_all_reference_numbers() {
         cases += 1;
         let found = vectors::check(&case, Some(&common));
         let worst = found.worst().expect("something is compared");
-        println!("{}: worst {:.1e} ({})", case["case"], worst.1.value, worst.0);
+        println!(
+            "{}: {} compared, worst {:.1e} ({})",
+            case["case"],
+            found.compared(),
+            worst.1.value,
+            worst.0
+        );
         for (what, worst) in found.above(vectors::TOLERANCE) {
             wrong.push(format!("{} {what}: {} at {}", case["case"], worst.value, worst.at));
         }

@@ -9,6 +9,7 @@ pub mod disjunction;
 mod error;
 mod flow;
 mod modes;
+mod occupation;
 pub mod outcome;
 mod pair;
 pub mod request;
@@ -20,7 +21,11 @@ pub mod spectrum;
 mod waypoints;
 
 pub use error::PathRequestError;
+pub use occupation::SectionSpectrum;
 pub use outcome::{BlockingReason, Metrics, Outcome, Slot};
 pub use request::{IncludedNode, PathRequest, SlotWish, Synchronization};
-pub use run::{PathPlan, PlanOptions, Planner, SectionSpectrum, plan_all};
+pub use run::{PathPlan, PlanOptions, Planner, plan_all};
 pub use spectrum::{Occupancy, SpectrumPolicy};
+
+#[cfg(test)]
+mod tests;

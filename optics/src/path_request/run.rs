@@ -3,14 +3,15 @@
 use super::aggregation::{Resolved, aggregate, resolve, without_repetition};
 use super::disjunction::{self, Member};
 use super::modes::{Attempt, Judge, Threshold, attempts};
+use super::occupation::{SectionSpectrum, Spectra};
 use super::routing::{self, Router};
 use super::sections::{SectionIndex, Sections};
-use super::spectrum::{Need, Occupancy, SpectrumPolicy, assign};
+use super::spectrum::{Need, SpectrumPolicy, assign};
 use super::{BlockingReason, Metrics, Outcome, PathRequest, PathRequestError, Synchronization};
 use crate::decibel::dbm;
 use crate::design::{Reference, redesign};
 use crate::equipment::{Equipment, Mode, SpectralInformation};
-use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork};
+use crate::line::{ElementIndex, LineNetwork};
 use crate::propagation::{Channel, Comb, Gains, Propagation, Received, Solver};
 
 /// How requests are served.
@@ -31,17 +32,6 @@ pub struct PathPlan {
     pub outcomes: Vec<Outcome>,
     /// The spectrum of each section that is left.
     pub sections: Vec<SectionSpectrum>,
-}
-
-/// What is left of the spectrum of a section.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SectionSpectrum {
-    /// The element it starts at.
-    pub from: ElementIndex,
-    /// The element it ends at.
-    pub to: ElementIndex,
-    /// Its spectrum.
-    pub spectrum: Occupancy,
 }
 
 /// Serves path requests on a designed network; each request finds all channels like its own in the line, whatever else
@@ -117,8 +107,8 @@ impl<'a> Planner<'a> {
     ) -> Result<PathPlan, PathRequestError> {
         let routed = self.route_all(requests, synchronizations)?;
         let mut redesigned = self.options.redesign_per_request.then(|| self.network.clone());
-        let mut spectrum = self.empty_spectrum();
-        let mut free = spectrum.unused.clone();
+        let mut spectrum = Spectra::empty(self.network, self.equipment, &self.graph);
+        let mut free = spectrum.unused().clone();
         let mut outcomes = Vec::with_capacity(routed.len());
         for Routed { resolved, route } in routed {
             let route_back = route.as_ref().ok().and_then(|route| self.graph.reversed(route));
@@ -346,44 +336,6 @@ impl<'a> Planner<'a> {
             .map_err(|source| PathRequestError::Design { request: resolved.request.id.clone(), source })?;
         Ok(Propagation::new(line, self.equipment, &self.options.solver))
     }
-
-    /// The spectrum of all sections, nothing taken.
-    fn empty_spectrum(&self) -> Spectra {
-        let si = [self.spectral.f_min_hz, self.spectral.f_max_hz];
-        let bands = |element: &ElementIndex| self.bands(*element);
-        let all: Vec<[f64; 2]> =
-            (0..self.network.len()).filter_map(|element| bands(&element)).flatten().collect();
-        let f_min = all.iter().map(|band| band[0]).reduce(f64::min).unwrap_or(si[0]);
-        let f_max = all.iter().map(|band| band[1]).reduce(f64::max).unwrap_or(si[1]);
-        let of_section = |section: SectionIndex| {
-            let common = self.graph.inner(section).iter().filter_map(bands).reduce(|common, bands| {
-                let both = |a: [f64; 2]| bands.iter().map(move |b| [a[0].max(b[0]), a[1].min(b[1])]);
-                common.into_iter().flat_map(both).filter(|band| band[0] < band[1]).collect()
-            });
-            Occupancy::new(f_min, f_max, &common.unwrap_or_else(|| vec![si]))
-        };
-        let in_line = |section: SectionIndex| {
-            self.graph.section(section).exclusive || !self.graph.inner(section).is_empty()
-        };
-        let sections = 0..self.graph.sections().len();
-        Spectra {
-            unused: Occupancy::new(f_min, f_max, &[[f_min, f_max]]),
-            sections: sections.map(|section| in_line(section).then(|| of_section(section))).collect(),
-        }
-    }
-
-    /// The bands of an amplifier, in Hz; none of what is no amplifier, or has no type yet.
-    fn bands(&self, element: ElementIndex) -> Option<Vec<[f64; 2]>> {
-        let band = |amplifier: &Amplifier| {
-            let kind = self.equipment.amplifiers.get(amplifier.amplifier_type?)?;
-            Some([kind.f_min_hz, kind.f_max_hz])
-        };
-        match &self.network.element(element).kind {
-            ElementKind::Amplifier(amplifier) => band(amplifier).map(|band| vec![band]),
-            ElementKind::MultibandAmplifier(amplifier) => amplifier.bands.iter().map(band).collect(),
-            _ => None,
-        }
-    }
 }
 
 /// Sends the comb of a request along a route.
@@ -427,47 +379,6 @@ impl Beam {
             roll_off: mode.roll_off,
             tx_osnr_db: mode.tx_osnr_db,
         }
-    }
-}
-
-/// The spectrum of all sections of a line, by section.
-struct Spectra {
-    unused: Occupancy,
-    sections: Vec<Option<Occupancy>>,
-}
-
-impl Spectra {
-    /// What is free in all of some sections.
-    fn common(&self, sections: impl Iterator<Item = SectionIndex>, free: &mut Occupancy) {
-        free.copy_from(&self.unused);
-        for section in sections {
-            if let Some(spectrum) = &self.sections[section] {
-                free.join(spectrum);
-            }
-        }
-    }
-
-    /// Takes slots in some sections.
-    fn take(&mut self, sections: impl Iterator<Item = SectionIndex>, slots: &[super::Slot]) {
-        for section in sections {
-            if let Some(spectrum) = &mut self.sections[section] {
-                slots.iter().for_each(|&slot| spectrum.take(slot));
-            }
-        }
-    }
-
-    fn into_sections(self, graph: &Sections) -> Vec<SectionSpectrum> {
-        let known = self.sections.into_iter().enumerate();
-        known
-            .filter_map(|(section, spectrum)| {
-                let ends = graph.section(section);
-                spectrum.map(|spectrum| SectionSpectrum {
-                    from: graph.element(ends.from),
-                    to: graph.element(ends.to),
-                    spectrum,
-                })
-            })
-            .collect()
     }
 }
 
