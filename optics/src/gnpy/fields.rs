@@ -23,6 +23,10 @@ impl Log {
         self.findings.borrow_mut().error(code, pointer, detail);
     }
 
+    pub(super) fn push(&self, finding: Finding) {
+        self.findings.borrow_mut().push(finding);
+    }
+
     /// Whether nothing was found that stands in the way.
     pub(super) fn is_clean(&self) -> bool {
         self.findings.borrow().is_clean()

@@ -14,6 +14,7 @@ pub mod services;
 pub mod simulation;
 pub mod spectrum;
 pub mod topology;
+pub mod workbook;
 
 /// A number with so many digits behind the point, half to even, as Python rounds.
 fn rounded(value: f64, digits: usize) -> f64 {

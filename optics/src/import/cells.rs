@@ -118,7 +118,7 @@ fn shown(cell: &Cell) -> String {
 }
 
 /// The letters of a column, from 0: A, B, …, Z, AA, ….
-fn letters(column: u32) -> String {
+pub(crate) fn letters(column: u32) -> String {
     let mut rest = column;
     let mut reversed = Vec::new();
     loop {

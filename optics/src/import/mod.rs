@@ -2,7 +2,7 @@
 //!
 //! Every format is bounded before it is read: bytes, unpacked bytes, cells, elements, depth.
 
-mod cells;
+pub(crate) mod cells;
 mod json;
 mod netplanner_json;
 mod netplanner_xlsx;

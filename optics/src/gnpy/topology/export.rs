@@ -221,7 +221,8 @@ fn fibre_params(fibre: &Fibre, of: Option<&FibreType>) -> Object {
         put("pmd_coef", json!(fibre.pmd_s_per_sqrt_m));
     }
     if !fibre.lumped_losses.is_empty() {
-        let loss = |&(at_m, loss_db): &(f64, f64)| json!({ "position": at_m * 1e-3, "loss": loss_db });
+        let loss =
+            |&(at_m, loss_db): &(f64, f64)| json!({ "position": rounded(at_m * 1e-3, 9), "loss": loss_db });
         put("lumped_losses", fibre.lumped_losses.iter().map(loss).collect());
     }
     if let Some(raman) = &fibre.raman_efficiency
