@@ -10,6 +10,7 @@ pub mod noise_figure;
 pub mod roadm;
 pub mod rules;
 pub mod transceiver;
+pub mod validate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,13 @@ use super::fields::{Fields, Range, number_of};
 use crate::equipment::defaults;
 use crate::equipment::fibre::RamanEfficiency;
 use crate::equipment::{FibreType, PerFrequency};
+use crate::line::Spectrum;
+
+/// Speed of light in vacuum, in m/s.
+pub(super) const C: f64 = 299_792_458.0;
+
+/// Frequency that figures of a fibre refer to where it names none, in Hz (1550 nm).
+pub(super) const REFERENCE_FREQUENCY_HZ: f64 = C / 1550e-9;
 
 /// Largest effective area the model of its change with frequency holds for, in m².
 pub(super) const MOST_EFFECTIVE_AREA_M2: f64 = 1e-9;
@@ -40,6 +47,21 @@ pub(super) fn effective_area(entry: &Fields<'_>) -> Option<f64> {
         );
     }
     Some(area)
+}
+
+/// What a fibre loses, in dB/km.
+pub(super) fn loss(params: &Fields<'_>) -> Spectrum {
+    if let Some(table) = table(params, "loss_coef_per_frequency", "loss_coef_value", Range::Positive)
+    {
+        return Spectrum::Table(table);
+    }
+    if params.value("loss_coef").is_none() || is_number(params, "loss_coef") {
+        return Spectrum::Flat(params.number("loss_coef", Range::Positive));
+    }
+    match table(params, "loss_coef", "loss_coef_value", Range::Positive) {
+        Some(table) => Spectrum::Table(table),
+        None => Spectrum::Flat(0.0),
+    }
 }
 
 /// Raman gain in 1/(W·m) against the distance of pump and signal: columns, or in the YANG form rows.

@@ -12,6 +12,7 @@ pub mod response;
 mod roadms;
 pub mod services;
 pub mod simulation;
+pub(crate) mod sites;
 pub mod spectrum;
 pub mod topology;
 pub mod workbook;

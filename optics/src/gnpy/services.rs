@@ -8,6 +8,10 @@ use super::fields::{Fields, Log, Range, whole};
 use crate::equipment::Equipment;
 use crate::finding::Finding;
 use crate::path_request::{IncludedNode, PathRequest, SlotWish, Synchronization};
+use crate::traffic::Demand;
+
+/// What the YANG form wraps services into.
+const WRAPPER: &str = "gnpy-path-computation:services";
 
 /// What a service file holds, in its order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,7 +29,7 @@ pub struct Services {
 pub fn read(services: &Value, equipment: &Equipment) -> Result<Services, Vec<Finding>> {
     let log = Log::default();
     let mut read = Services::default();
-    if let Some(root) = Fields::of_document(services, "gnpy-path-computation:services", "services", &log) {
+    if let Some(root) = Fields::of_document(services, WRAPPER, "services", &log) {
         if root.value("path-request").is_none() {
             root.error("MISSING_FIELD", "path-request", "path-request is missing");
         }
@@ -43,6 +47,35 @@ pub fn read(services: &Value, equipment: &Equipment) -> Result<Services, Vec<Fin
         }
     }
     log.finish(read)
+}
+
+/// The requests as demands between sites, each of the rate asked for in Gb/s. No equipment library is needed.
+///
+/// A request holds in one direction or in both, as it says; its route and slots do not become part of the demand.
+pub(crate) fn demands(services: &Value) -> Result<Vec<Demand>, Vec<Finding>> {
+    let log = Log::default();
+    let mut demands = Vec::new();
+    if let Some(root) = Fields::of_document(services, WRAPPER, "services", &log) {
+        if root.value("path-request").is_none() {
+            root.error("MISSING_FIELD", "path-request", "path-request is missing");
+        }
+        for entry in root.objects("path-request") {
+            let id = entry.name("request-id");
+            let entry = entry.called(format!("request \"{id}\""));
+            let site = |key| entry.name(key).trim_start_matches("trx ").to_owned();
+            let (a, b) = (site("source"), site("destination"));
+            let constraints = entry.object("path-constraints");
+            let Some(band) = constraints.and_then(|constraints| constraints.object("te-bandwidth")) else {
+                continue;
+            };
+            let rate_gbps = band.number("path_bandwidth", Range::NotNegative) * 1e-9;
+            demands.push(Demand {
+                bidirectional: entry.flag_or("bidirectional", false),
+                ..Demand::of_rate(id, a, b, rate_gbps)
+            });
+        }
+    }
+    log.finish(demands)
 }
 
 fn request(entry: &Fields<'_>, id: String, equipment: &Equipment) -> Option<PathRequest> {

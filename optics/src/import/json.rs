@@ -2,7 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{ImportOptions, Imported, Refused, finish_topology, finish_traffic};
+use super::{ImportOptions, Imported, Refused, finish_equipment, finish_topology, finish_traffic};
+use crate::equipment::Equipment;
 use crate::finding::Finding;
 use crate::topology::Topology;
 use crate::traffic::TrafficMatrix;
@@ -17,6 +18,10 @@ pub(super) fn traffic(bytes: &[u8], options: &ImportOptions) -> Result<Imported<
     let mut document: TrafficMatrix = parse(bytes)?;
     rename(&mut document.name, options);
     finish_traffic(document, Vec::new(), |finding| finding)
+}
+
+pub(super) fn equipment(bytes: &[u8]) -> Result<Imported<Equipment>, Refused> {
+    finish_equipment(parse(bytes)?)
 }
 
 pub(super) fn rename(name: &mut String, options: &ImportOptions) {

@@ -3,6 +3,7 @@
 //! Every format is bounded before it is read: bytes, unpacked bytes, cells, elements, depth.
 
 pub(crate) mod cells;
+mod gnpy;
 mod json;
 mod netplanner_json;
 mod netplanner_xlsx;
@@ -13,6 +14,8 @@ mod xls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::equipment::Equipment;
+use crate::equipment::validate::validate_equipment;
 use crate::finding::{Finding, Severity};
 use crate::topology::Topology;
 use crate::traffic::TrafficMatrix;
@@ -33,11 +36,22 @@ pub enum Format {
     NetplannerJson,
     /// SNDlib XML: one file has the network and its demands.
     SndlibXml,
+    /// GNPy's topology, services and equipment library in JSON, in its own form or that of its YANG models.
+    GnpyJson,
+    /// GNPy's workbook (xls, xlsx) with the sheets Nodes, Links, Eqpt, Service.
+    GnpyXls,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 4] = [Self::Json, Self::NetplannerXlsx, Self::NetplannerJson, Self::SndlibXml];
+    pub const ALL: [Self; 6] = [
+        Self::Json,
+        Self::NetplannerXlsx,
+        Self::NetplannerJson,
+        Self::SndlibXml,
+        Self::GnpyJson,
+        Self::GnpyXls,
+    ];
 
     /// Its name in requests and on the command line.
     #[must_use]
@@ -47,6 +61,8 @@ impl Format {
             Self::NetplannerXlsx => "netplanner-xlsx",
             Self::NetplannerJson => "netplanner-json",
             Self::SndlibXml => "sndlib-xml",
+            Self::GnpyJson => "gnpy-json",
+            Self::GnpyXls => "gnpy-xls",
         }
     }
 
@@ -96,6 +112,11 @@ impl Refused {
     fn because(finding: Finding) -> Self {
         Self { findings: vec![finding] }
     }
+
+    fn unsupported(format: Format, what: &str) -> Self {
+        let detail = format!("a file of format {} holds no {what} that could be read", format.name());
+        Self::because(Finding::error("UNSUPPORTED", "", detail))
+    }
 }
 
 /// Reads a topology.
@@ -113,6 +134,8 @@ pub fn topology(
         Format::NetplannerXlsx => netplanner_xlsx::topology(bytes, options),
         Format::NetplannerJson => netplanner_json::topology(bytes, options),
         Format::SndlibXml => sndlib::topology(bytes, options),
+        Format::GnpyJson => gnpy::topology(bytes, options),
+        Format::GnpyXls => gnpy::topology_of_workbook(bytes, options),
     }
 }
 
@@ -131,6 +154,25 @@ pub fn traffic(
         Format::NetplannerXlsx => netplanner_xlsx::traffic(bytes, options),
         Format::NetplannerJson => netplanner_json::traffic(bytes, options),
         Format::SndlibXml => sndlib::traffic(bytes, options),
+        Format::GnpyJson => gnpy::traffic(bytes, options),
+        Format::GnpyXls => Err(Refused::unsupported(format, "traffic matrix")),
+    }
+}
+
+/// Reads an equipment library.
+///
+/// # Errors
+/// [`Refused`] with every finding.
+pub fn equipment(
+    format: Format,
+    bytes: &[u8],
+    options: &ImportOptions,
+) -> Result<Imported<Equipment>, Refused> {
+    accept(bytes, options)?;
+    match format {
+        Format::Json => json::equipment(bytes),
+        Format::GnpyJson => gnpy::equipment(bytes),
+        _ => Err(Refused::unsupported(format, "equipment library")),
     }
 }
 
@@ -167,6 +209,12 @@ fn finish_traffic(
     place: impl Fn(Finding) -> Finding,
 ) -> Result<Imported<TrafficMatrix>, Refused> {
     merge(&mut findings, validate_traffic(&document), place);
+    finish(document, findings)
+}
+
+/// See [`finish_topology`].
+fn finish_equipment(document: Equipment) -> Result<Imported<Equipment>, Refused> {
+    let findings = validate_equipment(&document);
     finish(document, findings)
 }
 

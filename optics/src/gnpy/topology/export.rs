@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::rounded;
+use super::super::{fibres, rounded};
 use crate::equipment::{
     Equalisation, Equipment, FibreType, ImpairmentProfile, PathKind, PerFrequency, RoadmType,
 };
@@ -198,7 +198,7 @@ fn fibre_params(fibre: &Fibre, of: Option<&FibreType>) -> Object {
         Spectrum::Flat(loss) => put("loss_coef", json!(rounded(*loss, 6))),
         Spectrum::Table(table) => put("loss_coef", columns(table, |loss| rounded(loss, 6))),
     };
-    if fibre.reference_frequency_hz != super::spans::REFERENCE_FREQUENCY_HZ {
+    if fibre.reference_frequency_hz != fibres::REFERENCE_FREQUENCY_HZ {
         put("ref_frequency", json!(fibre.reference_frequency_hz));
     }
     let type_dispersion = of.map(|of| of.dispersion_s_per_m2);

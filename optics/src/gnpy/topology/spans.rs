@@ -4,13 +4,7 @@ use super::super::equipment::length_unit;
 use super::super::fibres;
 use super::super::fields::{Fields, Range};
 use crate::equipment::{Equipment, FibreType};
-use crate::line::{Dispersion, Fibre, RamanPump, RamanPumping, Spectrum};
-
-/// Speed of light in vacuum, in m/s.
-const C: f64 = 299_792_458.0;
-
-/// Frequency that figures of a fibre refer to where it names none, in Hz (1550 nm).
-pub(super) const REFERENCE_FREQUENCY_HZ: f64 = C / 1550e-9;
+use crate::line::{Dispersion, Fibre, RamanPump, RamanPumping};
 
 /// Non-linear refractive index of silica, in m²/W.
 const NONLINEAR_INDEX: f64 = 2.6e-20;
@@ -29,14 +23,14 @@ pub(super) fn fibre(entry: &Fields<'_>, equipment: &Equipment, raman: bool) -> O
     let params = entry.object("params")?;
     let of = of?;
     let reference_frequency_hz = match params.optional_number("ref_wavelength", Range::Positive) {
-        Some(wavelength) => C / wavelength,
-        None => params.number_or("ref_frequency", Range::Positive, REFERENCE_FREQUENCY_HZ),
+        Some(wavelength) => fibres::C / wavelength,
+        None => params.number_or("ref_frequency", Range::Positive, fibres::REFERENCE_FREQUENCY_HZ),
     };
     let length_m = params.number("length", Range::NotNegative) * length_unit(&params, "length_units");
     Some(Fibre {
         type_name: of.name.clone(),
         length_m,
-        loss_db_per_km: loss(&params),
+        loss_db_per_km: fibres::loss(&params),
         att_in_db: params.number_or("att_in", Range::NotNegative, 0.0),
         connector_in_db: params.optional_number("con_in", Range::NotNegative),
         connector_out_db: params.optional_number("con_out", Range::NotNegative),
@@ -53,20 +47,6 @@ pub(super) fn fibre(entry: &Fields<'_>, equipment: &Equipment, raman: bool) -> O
         raman: pumping,
         design_span_loss_db: None,
     })
-}
-
-fn loss(params: &Fields<'_>) -> Spectrum {
-    if let Some(table) = fibres::table(params, "loss_coef_per_frequency", "loss_coef_value", Range::Positive)
-    {
-        return Spectrum::Table(table);
-    }
-    if params.value("loss_coef").is_none() || fibres::is_number(params, "loss_coef") {
-        return Spectrum::Flat(params.number("loss_coef", Range::Positive));
-    }
-    match fibres::table(params, "loss_coef", "loss_coef_value", Range::Positive) {
-        Some(table) => Spectrum::Table(table),
-        None => Spectrum::Flat(0.0),
-    }
 }
 
 /// A table goes before a value and a slope; only the value may be the type's.
@@ -103,7 +83,7 @@ pub(super) fn type_effective_area(of: &FibreType, reference_frequency_hz: f64) -
 
 /// Effective area of a non-linear coefficient: `A = 2π·n₂/(λ·γ)`.
 fn area_of_gamma(gamma_per_w_m: f64, reference_frequency_hz: f64) -> f64 {
-    2.0 * std::f64::consts::PI * NONLINEAR_INDEX / (C / reference_frequency_hz * gamma_per_w_m)
+    2.0 * std::f64::consts::PI * NONLINEAR_INDEX / (fibres::C / reference_frequency_hz * gamma_per_w_m)
 }
 
 /// Losses along a fibre, by their distance from its start.
