@@ -51,8 +51,7 @@ pub(super) fn effective_area(entry: &Fields<'_>) -> Option<f64> {
 
 /// What a fibre loses, in dB/km.
 pub(super) fn loss(params: &Fields<'_>) -> Spectrum {
-    if let Some(table) = table(params, "loss_coef_per_frequency", "loss_coef_value", Range::Positive)
-    {
+    if let Some(table) = table(params, "loss_coef_per_frequency", "loss_coef_value", Range::Positive) {
         return Spectrum::Table(table);
     }
     if params.value("loss_coef").is_none() || is_number(params, "loss_coef") {

@@ -79,7 +79,8 @@ impl Lines {
             if by_uid.insert(uid.clone(), read.elements.len()).is_some() {
                 entry.error("DUPLICATE_ID", "uid", "is there twice");
             }
-            let location = entry.optional_object("metadata").and_then(|data| data.optional_object("location"));
+            let location =
+                entry.optional_object("metadata").and_then(|data| data.optional_object("location"));
             let degrees = |key| location.as_ref().and_then(|place| place.optional_number(key, Range::Any));
             let place = (degrees("latitude"), degrees("longitude"));
             let city = location.as_ref().and_then(|place| place.optional_text("city")).unwrap_or_default();
@@ -183,7 +184,10 @@ impl Lines {
         for _ in 0..=self.elements.len() {
             if sites.contains_key(&at) {
                 if spans.is_empty() {
-                    let detail = format!("no fibre lies between \"{}\" and \"{}\"", self.elements[from].uid, self.elements[at].uid);
+                    let detail = format!(
+                        "no fibre lies between \"{}\" and \"{}\"",
+                        self.elements[from].uid, self.elements[at].uid
+                    );
                     log.error("NO_FIBRE", self.elements[from].pointer.clone(), detail);
                     return None;
                 }
@@ -216,7 +220,8 @@ impl Lines {
     }
 
     fn lost(&self, from: usize, at: usize, what: &str, log: &Log) -> Option<Run> {
-        let detail = format!("the line from \"{}\" {what} \"{}\"", self.elements[from].uid, self.elements[at].uid);
+        let detail =
+            format!("the line from \"{}\" {what} \"{}\"", self.elements[from].uid, self.elements[at].uid);
         log.error("BROKEN_LINE", self.elements[at].pointer.clone(), detail);
         None
     }
@@ -300,7 +305,8 @@ fn links(
     let mut made = Vec::new();
     for run in there {
         let apart = |other: &Run| (other.length_km() - run.length_km()).abs();
-        let closest = (0..back.len()).min_by(|&one, &other| apart(&back[one]).total_cmp(&apart(&back[other])));
+        let closest =
+            (0..back.len()).min_by(|&one, &other| apart(&back[one]).total_cmp(&apart(&back[other])));
         let Some(closest) = closest else {
             notes.push(one_way(a, b));
             continue;
@@ -308,8 +314,11 @@ fn links(
         let reverse = back.remove(closest);
         let mut link = Link::new(ids.next(a, b), a, b, run.length_km());
         let alike = run.spans.iter().eq(reverse.spans.iter().rev());
-        link.fibres =
-            vec![Fibre { id: "1".to_owned(), spans_ab: run.spans, spans_ba: (!alike).then_some(reverse.spans) }];
+        link.fibres = vec![Fibre {
+            id: "1".to_owned(),
+            spans_ab: run.spans,
+            spans_ba: (!alike).then_some(reverse.spans),
+        }];
         made.push(link);
     }
     notes.extend(back.iter().map(|_| one_way(b, a)));
@@ -317,5 +326,9 @@ fn links(
 }
 
 fn one_way(from: &str, to: &str) -> Finding {
-    Finding::note("ONE_WAY", "", format!("a line leads from \"{from}\" to \"{to}\", and none back: it is no link"))
+    Finding::note(
+        "ONE_WAY",
+        "",
+        format!("a line leads from \"{from}\" to \"{to}\", and none back: it is no link"),
+    )
 }
