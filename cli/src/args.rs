@@ -113,6 +113,8 @@ pub enum Kind {
     Topology,
     /// Demands between sites.
     Traffic,
+    /// Types of fibre, amplifiers, ROADMs and transceivers.
+    Equipment,
 }
 
 /// Formats that can be imported.
@@ -126,6 +128,10 @@ pub enum Format {
     NetplannerJson,
     /// SNDlib, XML.
     SndlibXml,
+    /// GNPy's topology, services or equipment library.
+    GnpyJson,
+    /// GNPy's workbook of sites and links.
+    GnpyXls,
 }
 
 /// Runs.
@@ -211,6 +217,9 @@ pub struct SubmitArgs {
     /// A stored traffic matrix (`id` or `id@version`), or a file.
     #[arg(long)]
     pub traffic: Option<String>,
+    /// A stored equipment library (`id` or `id@version`), or a file.
+    #[arg(long)]
+    pub equipment: Option<String>,
     /// Any input by its role: `role=id`, `role=id@version`, `role=file`, or `role=run:id` for the report of a run.
     #[arg(long = "input", value_name = "ROLE=SOURCE")]
     pub inputs: Vec<String>,

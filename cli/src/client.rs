@@ -25,6 +25,8 @@ pub enum InputKind {
     Topology,
     /// Demands between sites.
     TrafficMatrix,
+    /// Types of fibre, amplifiers, ROADMs and transceivers.
+    Equipment,
 }
 
 impl InputKind {
@@ -32,6 +34,7 @@ impl InputKind {
         match self {
             Self::Topology => "/api/v1/topologies",
             Self::TrafficMatrix => "/api/v1/traffic-matrices",
+            Self::Equipment => "/api/v1/equipment",
         }
     }
 
@@ -40,6 +43,7 @@ impl InputKind {
         match self {
             Self::Topology => "topology",
             Self::TrafficMatrix => "traffic",
+            Self::Equipment => "equipment",
         }
     }
 }

@@ -18,6 +18,7 @@ impl From<Kind> for InputKind {
         match kind {
             Kind::Topology => Self::Topology,
             Kind::Traffic => Self::TrafficMatrix,
+            Kind::Equipment => Self::Equipment,
         }
     }
 }
@@ -30,6 +31,8 @@ impl Format {
             Self::NetplannerXlsx => Some("netplanner-xlsx"),
             Self::NetplannerJson => Some("netplanner-json"),
             Self::SndlibXml => Some("sndlib-xml"),
+            Self::GnpyJson => Some("gnpy-json"),
+            Self::GnpyXls => Some("gnpy-xls"),
         }
     }
 
@@ -38,6 +41,7 @@ impl Format {
             "json" => Some(Self::Json),
             "xlsx" => Some(Self::NetplannerXlsx),
             "xml" => Some(Self::SndlibXml),
+            "xls" => Some(Self::GnpyXls),
             _ => None,
         }
     }

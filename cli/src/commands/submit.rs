@@ -32,7 +32,7 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<(), CliError> {
 
 fn order(args: SubmitArgs) -> Result<NewRun, CliError> {
     let mut inputs = BTreeMap::new();
-    let named = [("topology", args.topology), ("traffic", args.traffic)];
+    let named = [("topology", args.topology), ("traffic", args.traffic), ("equipment", args.equipment)];
     let named = named.into_iter().filter_map(|(role, source)| Some((role.to_owned(), source?)));
     let listed = args.inputs.iter().map(|pair| {
         let (role, source) = pair

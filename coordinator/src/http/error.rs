@@ -85,6 +85,8 @@ codes! {
     TopologyNotFound = NOT_FOUND, "topology_not_found", "There is no such topology";
     /// No such traffic matrix.
     TrafficMatrixNotFound = NOT_FOUND, "traffic_matrix_not_found", "There is no such traffic matrix";
+    /// No such equipment library.
+    EquipmentNotFound = NOT_FOUND, "equipment_not_found", "There is no such equipment library";
     /// No such version of an input.
     VersionNotFound = NOT_FOUND, "version_not_found", "There is no such version";
     /// No such algorithm in the catalogue.
@@ -273,6 +275,7 @@ fn missing(what: &str) -> Code {
         "run" => Code::RunNotFound,
         "topology" => Code::TopologyNotFound,
         "traffic matrix" => Code::TrafficMatrixNotFound,
+        "equipment" => Code::EquipmentNotFound,
         "version" => Code::VersionNotFound,
         _ => Code::NotFound,
     }

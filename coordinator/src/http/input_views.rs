@@ -57,7 +57,7 @@ pub struct ValidateBody {
 pub struct InputView {
     /// Its id.
     pub id: Uuid,
-    /// `topology` or `traffic_matrix`.
+    /// `topology`, `traffic_matrix` or `equipment`.
     pub kind: &'static str,
     /// Its name; need not be unique.
     pub name: String,

@@ -1,4 +1,4 @@
-//! What topologies and traffic matrices have in common: heads with a name over immutable, numbered versions.
+//! What topologies, traffic matrices and equipment libraries have in common: heads with a name over immutable, numbered versions.
 
 use bytes::Bytes;
 use common::ids::ContentHash;
@@ -50,7 +50,7 @@ pub trait Document: DeserializeOwned + Serialize + Send + 'static {
     fn import(format: Format, file: &[u8], options: &ImportOptions) -> Result<Imported<Self>, Refused>;
 }
 
-/// The store speaks of inputs; clients know of topologies and traffic matrices.
+/// The store speaks of inputs; clients know of topologies, traffic matrices and equipment.
 pub fn of_kind<D: Document>(error: StoreError) -> ApiError {
     match error {
         StoreError::NotFound("input") => {

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod call;
 pub mod context;
 pub mod docs;
+pub mod equipment;
 pub mod error;
 pub mod events;
 pub mod generate;
@@ -101,6 +102,17 @@ routes! {
     GET    "/api/v1/traffic-matrices/{id}/versions"     traffic_matrices::versions;
     POST   "/api/v1/traffic-matrices/{id}/versions"     traffic_matrices::append documents;
     GET    "/api/v1/traffic-matrices/{id}/versions/{n}" traffic_matrices::version;
+
+    GET    "/api/v1/equipment"                          equipment::list;
+    POST   "/api/v1/equipment"                          equipment::create documents;
+    POST   "/api/v1/equipment/import"                   equipment::import documents;
+    POST   "/api/v1/equipment/validate"                 equipment::validate documents;
+    GET    "/api/v1/equipment/{id}"                     equipment::get;
+    PATCH  "/api/v1/equipment/{id}"                     equipment::rename;
+    DELETE "/api/v1/equipment/{id}"                     equipment::delete;
+    GET    "/api/v1/equipment/{id}/versions"            equipment::versions;
+    POST   "/api/v1/equipment/{id}/versions"            equipment::append documents;
+    GET    "/api/v1/equipment/{id}/versions/{n}"        equipment::version;
 
     GET    "/api/v1/admin/status"                       admin::status;
     GET    "/admin/status"                              admin::bare_status;

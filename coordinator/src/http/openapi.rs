@@ -60,6 +60,7 @@ fn add_documents(document: &mut Value) {
     let documents = [
         ("Topology", schemars::schema_for!(optics::topology::Topology)),
         ("TrafficMatrix", schemars::schema_for!(optics::traffic::TrafficMatrix)),
+        ("Equipment", schemars::schema_for!(optics::equipment::Equipment)),
         ("PlanReport", schemars::schema_for!(optics::report::PlanReport)),
     ];
     let mut schemas = Map::new();

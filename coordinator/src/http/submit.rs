@@ -10,6 +10,7 @@ use common::ids::{ContentHash, RunId};
 use common::run::RunPhase;
 use http::StatusCode;
 use optics::topology::Topology;
+use optics::equipment::Equipment;
 use optics::traffic::TrafficMatrix;
 use serde::Deserialize;
 use serde_json::Value;
@@ -277,6 +278,7 @@ async fn resolve(
             match role.as_str() {
                 "topology" => checked::<Topology>(&bytes, &below).map(drop)?,
                 "traffic" => checked::<TrafficMatrix>(&bytes, &below).map(drop)?,
+                "equipment" => checked::<Equipment>(&bytes, &below).map(drop)?,
                 _ => json::parse_below::<serde::de::IgnoredAny>(&bytes, &below).map(drop)?,
             }
             let document = NewDocument::of(bytes);
@@ -303,6 +305,7 @@ async fn stored(
     let kind = match role {
         "topology" => InputKind::Topology,
         "traffic" => InputKind::TrafficMatrix,
+        "equipment" => InputKind::Equipment,
         _ => {
             let detail = format!("a {role} is not stored by id; give a document or a run");
             return Err(refused(format!("{at}/id"), detail));

@@ -23,6 +23,8 @@ pub enum InputKind {
     Topology,
     /// Demands between nodes.
     TrafficMatrix,
+    /// Types of fibre, amplifiers, ROADMs and transceivers.
+    Equipment,
 }
 
 impl InputKind {
@@ -32,6 +34,7 @@ impl InputKind {
         match self {
             Self::Topology => "topology",
             Self::TrafficMatrix => "traffic_matrix",
+            Self::Equipment => "equipment",
         }
     }
 }
@@ -321,6 +324,7 @@ fn read_head(row: &Row) -> InputRow {
         id: row.get("id"),
         kind: match row.get("kind") {
             "topology" => InputKind::Topology,
+            "equipment" => InputKind::Equipment,
             _ => InputKind::TrafficMatrix,
         },
         name: row.get("name"),

@@ -194,6 +194,44 @@ async fn one_file_can_give_a_topology_and_a_traffic_matrix() {
 }
 
 #[tokio::test]
+async fn a_library_of_gnpy_becomes_stored_equipment() {
+    let front = Front::start().await;
+    let library = |gain_min: f64| {
+        json!({
+            "Edfa": [{ "type_variety": "amp", "type_def": "variable_gain", "gain_min": gain_min, "gain_flatmax": 26,
+                       "p_max": 21, "nf_min": 6, "nf_max": 10, "allowed_for_design": true }],
+            "Fiber": [{ "type_variety": "SSMF", "dispersion": 1.67e-5, "effective_area": 83e-12 }],
+            "Roadm": [{ "target_pch_out_db": -20 }],
+            "Span": [{}],
+            "SI": [{}],
+            "Transceiver": [],
+        })
+    };
+    let import = |file: Value| {
+        let path = "/api/v1/equipment/import?format=gnpy-json&name=lab";
+        front.request(Method::POST, path).header("content-type", "application/json").body(file.to_string()).send()
+    };
+    let stored = import(library(15.0)).await.unwrap();
+    assert_eq!(stored.status(), 201);
+    let location = stored.headers()["location"].to_str().unwrap().to_owned();
+    assert!(location.starts_with("/api/v1/equipment/"), "{location}");
+    let stored: Value = stored.json().await.unwrap();
+    assert_eq!((&stored["kind"], &stored["latest"]["summary"]["amplifiers"]), (&json!("equipment"), &json!(1)));
+    let version = front.read(&format!("{location}/versions/1")).await;
+    assert_eq!(version["document"]["fibres"][0]["name"], "SSMF");
+
+    // what was stored can be sent again as it is
+    let again = front.post("/api/v1/equipment", &json!({ "document": version["document"] })).await;
+    assert_eq!(again.status(), 201);
+
+    let told = problem(import(library(30.0)).await.unwrap(), 422, "import_refused").await;
+    let detail = told["errors"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("\"amp\"") && detail.contains("gain_min"), "{told}");
+    assert_eq!(front.read("/api/v1/equipment").await["items"].as_array().unwrap().len(), 2);
+    assert_eq!(front.read("/api/v1/topologies").await["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn traffic_can_be_made_of_a_topology_and_a_seed() {
     let front = Front::start().await;
     let stored: Value =
