@@ -12,7 +12,7 @@ TOOLS := $(TARGET)/tools
 # Tests that start processes take the binaries of the same build.
 export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
 
-.PHONY: help setup demo test check fmt clippy doc deny kubernetes acceptance bench build-debug build-release
+.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench build-debug build-release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: build-debug ## run every test
 	cargo test --locked --workspace
 
 check: setup fmt clippy doc deny kubernetes ## format, lints, docs, dependencies, manifests
+
+check-deep: ## run the fuzz targets of the importers, a minute each (installs a nightly compiler and cargo-fuzz)
+	@scripts/fuzz
 
 fmt:
 	cargo fmt --all --check

@@ -16,6 +16,7 @@ pub(crate) mod sites;
 pub mod spectrum;
 pub mod topology;
 pub mod workbook;
+pub mod yang;
 
 /// A number with so many digits behind the point, half to even, as Python rounds.
 fn rounded(value: f64, digits: usize) -> f64 {
