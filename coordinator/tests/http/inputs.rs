@@ -209,14 +209,21 @@ async fn a_library_of_gnpy_becomes_stored_equipment() {
     };
     let import = |file: Value| {
         let path = "/api/v1/equipment/import?format=gnpy-json&name=lab";
-        front.request(Method::POST, path).header("content-type", "application/json").body(file.to_string()).send()
+        front
+            .request(Method::POST, path)
+            .header("content-type", "application/json")
+            .body(file.to_string())
+            .send()
     };
     let stored = import(library(15.0)).await.unwrap();
     assert_eq!(stored.status(), 201);
     let location = stored.headers()["location"].to_str().unwrap().to_owned();
     assert!(location.starts_with("/api/v1/equipment/"), "{location}");
     let stored: Value = stored.json().await.unwrap();
-    assert_eq!((&stored["kind"], &stored["latest"]["summary"]["amplifiers"]), (&json!("equipment"), &json!(1)));
+    assert_eq!(
+        (&stored["kind"], &stored["latest"]["summary"]["amplifiers"]),
+        (&json!("equipment"), &json!(1))
+    );
     let version = front.read(&format!("{location}/versions/1")).await;
     assert_eq!(version["document"]["fibres"][0]["name"], "SSMF");
 
