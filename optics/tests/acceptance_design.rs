@@ -109,8 +109,16 @@ fn compare(case: &Value) -> Differences {
                 let params = &expected["params"];
                 differences.number(&of("length"), &params["length"], fibre.length_m * 1e-3);
                 differences.number(&of("att_in"), &params["att_in"], fibre.att_in_db);
-                differences.number(&of("con_in"), &params["con_in"], fibre.connector_in_db.unwrap_or(f64::NAN));
-                differences.number(&of("con_out"), &params["con_out"], fibre.connector_out_db.unwrap_or(f64::NAN));
+                differences.number(
+                    &of("con_in"),
+                    &params["con_in"],
+                    fibre.connector_in_db.unwrap_or(f64::NAN),
+                );
+                differences.number(
+                    &of("con_out"),
+                    &params["con_out"],
+                    fibre.connector_out_db.unwrap_or(f64::NAN),
+                );
                 let loss = line.passive_loss_db(index).expect("a known loss");
                 differences.number(&of("loss"), &expected["loss_db"], loss);
                 let span = fibre.design_span_loss_db.unwrap_or(f64::NAN);

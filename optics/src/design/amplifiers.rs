@@ -2,6 +2,7 @@
 
 use super::bands::{Band, design_bands};
 use super::choice::{Catalogue, Target};
+use super::pumps::pumped_gain_db;
 use super::rounding::Step;
 use super::spans::span_loss_db;
 use super::targets::{SpanOffset, egress_power_dbm};
@@ -100,7 +101,7 @@ impl<'a> Designer<'a> {
             let index = section.elements[position];
             match &line.element(index).kind {
                 ElementKind::Amplifier(_) => {
-                    let site = self.site(line, section, position)?;
+                    let site = self.site(line, section, position, states[0].offset_db)?;
                     let candidates = self.candidates(line, site, &states[0].band)?;
                     let element = line.element(index);
                     let ElementKind::Amplifier(amplifier) = &element.kind else { continue };
@@ -111,7 +112,7 @@ impl<'a> Designer<'a> {
                     }
                 }
                 ElementKind::MultibandAmplifier(_) => {
-                    let site = self.site(line, section, position)?;
+                    let site = self.site(line, section, position, states[0].offset_db)?;
                     self.set_multiband(line, site, &mut states)?;
                 }
                 _ => {}
@@ -154,14 +155,24 @@ impl<'a> Designer<'a> {
         bands.iter().map(state).collect()
     }
 
-    fn site(&self, line: &LineNetwork, section: &Section, position: usize) -> Result<Site, DesignError> {
+    /// What stands around the amplifier at `position`; light comes with `offset_db` to the reference power.
+    fn site(
+        &self,
+        line: &LineNetwork,
+        section: &Section,
+        position: usize,
+        offset_db: f64,
+    ) -> Result<Site, DesignError> {
         let (before, behind) = section.around(position);
-        let loss_db = if position == 0 { 0.0 } else { span_loss_db(line, section, position - 1)? };
+        let power_dbm = self.reference.power_dbm + offset_db;
+        let span_loss_db = |position: usize| -> Result<f64, DesignError> {
+            let gain_db = pumped_gain_db(line, section, position, self.comb, power_dbm)?;
+            Ok(span_loss_db(line, section, position)? - gain_db)
+        };
+        let loss_db = if position == 0 { 0.0 } else { span_loss_db(position - 1)? };
         let offset_db = match &line.element(behind).kind {
             ElementKind::Roadm(_) => 0.0,
-            _ if position + 1 < section.elements.len() => {
-                self.offset.of(span_loss_db(line, section, position + 1)?)
-            }
+            _ if position + 1 < section.elements.len() => self.offset.of(span_loss_db(position + 1)?),
             _ => self.offset.of(0.0),
         };
         let raman_allowed = match &line.element(before).kind {

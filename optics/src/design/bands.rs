@@ -4,6 +4,7 @@ use super::DesignError;
 use super::insert::{Amplification, amplification};
 use crate::equipment::Equipment;
 use crate::line::{DesignBand, ElementKind, LineNetwork, MultibandAmplifier, Section};
+use crate::propagation::channel_count;
 
 /// A band with its channel spacing, in Hz.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +41,9 @@ impl Band {
     }
 
     /// How many channels fit: the first lies one spacing above the lower edge.
+    #[expect(clippy::cast_precision_loss, reason = "a small whole number")]
     pub(super) fn channels(&self) -> f64 {
-        ((self.f_max_hz - self.f_min_hz) / self.spacing_hz).floor()
+        channel_count(self.f_min_hz, self.f_max_hz, self.spacing_hz) as f64
     }
 
     /// Whether an amplifier from `f_min` to `f_max` covers it.

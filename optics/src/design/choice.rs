@@ -184,7 +184,7 @@ mod tests {
             (25.0, 20.0, "high", 0.0),
             (25.0, 22.0, "medium", 0.0),  // high has too little power
             (28.6, 22.8, "medium", -0.1), // nothing has enough of both
-            (3.0, 20.0, "low", 0.0),     // nothing has so little gain: the least padding is best
+            (3.0, 20.0, "low", 0.0),      // nothing has so little gain: the least padding is best
         ];
         for (gain, power, name, reduction) in cases {
             let found = chosen(gain, power, false);

@@ -2,6 +2,7 @@
 
 use crate::equipment::noise_figure::NoiseFigureError;
 use crate::line::{LineError, LossError, SectionError};
+use crate::propagation::{CombError, PropagationError};
 
 /// Why a network cannot be designed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -18,6 +19,12 @@ pub enum DesignError {
     /// An amplifier of the library cannot exist.
     #[error("equipment: {0}")]
     Noise(#[from] NoiseFigureError),
+    /// What a fibre with pumps loses is unknown.
+    #[error(transparent)]
+    Pumps(#[from] PropagationError),
+    /// The comb of the library makes none.
+    #[error("equipment: spectral information (SI): {0}")]
+    Comb(#[from] CombError),
     /// The library describes no comb to design for.
     #[error("equipment: there is no spectral information (SI) to design for")]
     NoComb,

@@ -10,6 +10,8 @@ mod bands;
 mod choice;
 mod error;
 mod insert;
+mod multiband;
+mod pumps;
 pub mod reference;
 pub mod rounding;
 mod spans;
@@ -17,15 +19,13 @@ mod split;
 pub mod sweep;
 mod targets;
 
-mod multiband;
-
 pub use error::{DesignError, DesignWarning};
 pub use reference::Reference;
 
 use amplifiers::Designer;
 use choice::Catalogue;
 
-use crate::equipment::Equipment;
+use crate::equipment::{Equipment, SpanRules};
 use crate::line::{ElementIndex, ElementKind, LineNetwork, Section};
 
 /// What a designer should know of a network that was designed.
@@ -37,12 +37,7 @@ pub type Warnings = Vec<DesignWarning>;
 /// number of elements.
 pub fn complete(line: &mut LineNetwork, equipment: &Equipment) -> Result<(), DesignError> {
     let rules = &equipment.span_rules;
-    let lengths = [("max_length", rules.max_length_m), ("padding", rules.padding_db)];
-    for (field, value) in lengths {
-        if !value.is_finite() || value < 0.0 || (field == "max_length" && value < 1.0) {
-            return Err(DesignError::Rule { field, value, expected: "a positive number" });
-        }
-    }
+    check_rules(rules)?;
     for mut section in line.sections()? {
         split::split_long_fibres(line, &mut section, rules)?;
         insert::insert_amplifiers(line, &mut section)?;
@@ -60,6 +55,7 @@ pub fn design(
 ) -> Result<Warnings, DesignError> {
     let sections = line.sections()?;
     check_degrees(line)?;
+    check_rules(&equipment.span_rules)?;
     for section in &sections {
         spans::complete_losses(line, section, &equipment.span_rules)?;
     }
@@ -97,6 +93,32 @@ fn set_amplifiers(
         designer.section(line, section)?;
     }
     Ok(designer.warnings)
+}
+
+/// Rules that lead to numbers.
+fn check_rules(rules: &SpanRules) -> Result<(), DesignError> {
+    let [lowest, highest, step] = rules.delta_power_range_db;
+    let (any, loss, expected) = (f64::NEG_INFINITY, 0.0, "a number that makes sense");
+    for (field, value, least) in [
+        ("max_length", rules.max_length_m, 1.0),
+        ("padding", rules.padding_db, loss),
+        ("EOL", rules.end_of_life_db, loss),
+        ("con_in", rules.connector_in_db, loss),
+        ("con_out", rules.connector_out_db, loss),
+        ("delta_power_range_db", lowest, any),
+        ("delta_power_range_db", highest, lowest),
+        ("delta_power_range_db", step, 0.0),
+        ("span_loss_ref", rules.span_loss_reference_db, any),
+        ("power_slope", rules.power_slope, any),
+        ("target_extended_gain", rules.target_extended_gain_db, any),
+        ("voa_margin", rules.voa_margin_db, any),
+        ("voa_step", rules.voa_step_db, 0.0),
+    ] {
+        if !value.is_finite() || value < least {
+            return Err(DesignError::Rule { field, value, expected });
+        }
+    }
+    Ok(())
 }
 
 /// Design bands are given for degrees that are there.

@@ -6,6 +6,7 @@ use super::targets::{egress_power_dbm, equalised_dbm};
 use super::{DesignError, DesignWarning, Warnings};
 use crate::equipment::{Equipment, SpectralInformation};
 use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork, WorkingPoint};
+use crate::propagation::channel_count;
 
 /// What a network is designed for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,8 +21,7 @@ impl Reference {
     /// The reference of an equipment library: its first comb, with another power if one is given.
     pub fn of(equipment: &Equipment, power_dbm: Option<f64>) -> Result<Self, DesignError> {
         let comb = equipment.spectral.first().ok_or(DesignError::NoComb)?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a channel count, never negative
-        let count = || ((comb.f_max_hz - comb.f_min_hz) / comb.spacing_hz).floor().max(0.0) as usize;
+        let count = || channel_count(comb.f_min_hz, comb.f_max_hz, comb.spacing_hz);
         let channels = comb.use_si_channel_count_for_design.then(count);
         Ok(Self { power_dbm: power_dbm.unwrap_or(comb.power_dbm), channels })
     }

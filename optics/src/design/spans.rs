@@ -70,7 +70,7 @@ fn pad(
 }
 
 /// Positions of the span that the passive element at `position` is part of.
-fn run(line: &LineNetwork, section: &Section, position: usize) -> std::ops::Range<usize> {
+pub(super) fn run(line: &LineNetwork, section: &Section, position: usize) -> std::ops::Range<usize> {
     let kind = |at: usize| &line.element(section.elements[at]).kind;
     let joined = |at: usize| {
         matches!(

@@ -49,6 +49,24 @@ pub struct PerFrequency {
     pub value: Vec<f64>,
 }
 
+/// Speed of light in vacuum, in m/s.
+const LIGHT_SPEED: f64 = 299_792_458.0;
+/// Non-linear refractive index of silica, in m²/W.
+const NONLINEAR_INDEX: f64 = 2.6e-20;
+/// Effective area where neither it nor the non-linear coefficient is given, in m².
+const STANDARD_EFFECTIVE_AREA_M2: f64 = 83e-12;
+
+impl FibreType {
+    /// The effective area at a reference frequency, in m²: the given one, else that of the non-linear coefficient,
+    /// `A = 2π·n₂·f/(c·γ)`, else that of standard fibre.
+    pub fn effective_area_at(&self, reference_frequency_hz: f64) -> f64 {
+        let of_gamma = self.gamma_per_w_m.map(|gamma| {
+            2.0 * std::f64::consts::PI * NONLINEAR_INDEX * reference_frequency_hz / (LIGHT_SPEED * gamma)
+        });
+        self.effective_area_m2.or(of_gamma).unwrap_or(STANDARD_EFFECTIVE_AREA_M2)
+    }
+}
+
 impl PerFrequency {
     /// The value at a frequency in Hz, linear between the given ones; none outside of them.
     pub fn at(&self, frequency_hz: f64) -> Option<f64> {

@@ -6,14 +6,18 @@
 pub mod element;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod from_topology;
 pub mod loss;
 pub mod section;
+pub mod topology_line;
 
 use std::collections::HashMap;
 
 pub use element::*;
+pub use from_topology::{TopologyLineError, TopologyOptions, from_topology};
 pub use loss::LossError;
 pub use section::{Section, SectionError};
+pub use topology_line::{RouteError, Site, TopologyLine};
 
 /// Frequency a fibre's figures refer to where it names none: that of 1550 nm in vacuum, in Hz.
 pub const REFERENCE_FREQUENCY_HZ: f64 = 299_792_458.0 / 1550e-9;

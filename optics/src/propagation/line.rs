@@ -153,7 +153,7 @@ impl Steps {
 }
 
 /// Refuses a fibre that cannot exist.
-fn check_class(class: &FibreClass, uid: &str) -> Result<(), PropagationError> {
+pub(crate) fn check_class(class: &FibreClass, uid: &str) -> Result<(), PropagationError> {
     let impossible = |field, value: f64| PropagationError::Impossible { uid: uid.to_owned(), field, value };
     let positive = |field, value: f64| {
         if value.is_finite() && value > 0.0 { Ok(()) } else { Err(impossible(field, value)) }
@@ -173,7 +173,7 @@ fn check_class(class: &FibreClass, uid: &str) -> Result<(), PropagationError> {
     }
 }
 
-fn span(fibre: &Fibre, class: usize, uid: &str) -> Result<FibreSpan, PropagationError> {
+pub(crate) fn span(fibre: &Fibre, class: usize, uid: &str) -> Result<FibreSpan, PropagationError> {
     let not_designed = |field| PropagationError::NotDesigned { uid: uid.to_owned(), field };
     let connector_in_db = fibre.connector_in_db.ok_or_else(|| not_designed("con_in"))?;
     let connector_out_db = fibre.connector_out_db.ok_or_else(|| not_designed("con_out"))?;

@@ -12,6 +12,7 @@ mod light;
 mod line;
 mod nli;
 pub mod penalty;
+pub(crate) mod pumped;
 mod raman;
 pub mod receiver;
 mod roadm;

@@ -1,0 +1,41 @@
+//! What a fibre with Raman pumps loses: the figure lines are designed for.
+
+use super::PropagationError;
+use super::comb::Comb;
+use super::fibre::FibreClass;
+use super::line::{check_class, span};
+use super::raman::PowerProfile;
+use super::solver::RamanSolver;
+use crate::decibel::to_db;
+use crate::line::Fibre;
+
+/// Step along the fibre, in m: fine, as pumps are strong.
+const STEP_M: f64 = 100.0;
+/// Distance of the points kept, in m: only the end is looked at.
+const RESOLUTION_M: f64 = 50e3;
+
+/// Loss of all channels together from the start of a designed fibre to its end before the connector there, in dB,
+/// with the given power in each channel.
+pub(crate) fn pumped_loss_db(
+    fibre: &Fibre,
+    uid: &str,
+    comb: &Comb,
+    power_w: f64,
+) -> Result<f64, PropagationError> {
+    let class = FibreClass::of(fibre);
+    check_class(&class, uid)?;
+    let span = span(fibre, 0, uid)?;
+    let entering = vec![power_w * span.transmission_in; comb.len()];
+    let solver = RamanSolver { step_m: STEP_M, ..RamanSolver::default() };
+    let with = (&solver, RESOLUTION_M);
+    let pumping = fibre.raman.as_ref();
+    let profile = PowerProfile::with_raman(&span, &class, comb.channels(), &entering, pumping, with);
+    let profile = profile.map_err(|out| PropagationError::OutOfTable {
+        uid: uid.to_owned(),
+        field: out.quantity,
+        frequency_thz: out.frequency_hz * 1e-12,
+    })?;
+    let leaving: f64 = entering.iter().enumerate().map(|(i, power)| power * profile.at_end(i)).sum();
+    let launched: f64 = entering.iter().map(|_| power_w).sum();
+    Ok(to_db(launched / leaving))
+}
