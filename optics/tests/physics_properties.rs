@@ -142,7 +142,7 @@ fn links() -> impl Strategy<Value = Vec<Vec<u32>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_higher_noise_figure_never_raises_the_osnr(links in links(), more_db in 0.01_f64..5.0) {

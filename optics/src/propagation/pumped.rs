@@ -14,8 +14,8 @@ const STEP_M: f64 = 100.0;
 /// Distance of the points kept, in m: only the end is looked at.
 const RESOLUTION_M: f64 = 50e3;
 
-/// Loss of all channels together from the start of a designed fibre to its end before the connector there, in dB,
-/// with the given power in each channel.
+/// Loss of all channels together over a designed fibre, attenuator and connectors included, in dB, with the given power
+/// in each channel.
 pub(crate) fn pumped_loss_db(
     fibre: &Fibre,
     uid: &str,
@@ -37,5 +37,5 @@ pub(crate) fn pumped_loss_db(
     })?;
     let leaving: f64 = entering.iter().enumerate().map(|(i, power)| power * profile.at_end(i)).sum();
     let launched: f64 = entering.iter().map(|_| power_w).sum();
-    Ok(to_db(launched / leaving))
+    Ok(to_db(launched / (leaving * span.transmission_out)))
 }
