@@ -237,25 +237,21 @@ impl<'a> Designer<'a> {
     ) -> Result<Setting, DesignError> {
         let plan = self.plan(amplifier, site, state);
         let Target { gain_db, power_dbm } = plan.target;
-        let (amplifier_type, reduction_db) = match amplifier.amplifier_type {
-            Some(given) => {
-                let p_max_dbm = self.catalogue.entry(given).p_max_dbm;
-                let power_dbm = if self.rules.power_mode {
-                    power_dbm
-                } else {
-                    state.total_reference_dbm + state.offset_db - site.loss_db - state.voa_db + gain_db
-                };
-                let reduction_db = (p_max_dbm - power_dbm).min(0.0);
-                self.warn_of_type(uid, given, gain_db + reduction_db, site.raman_allowed);
-                (given, reduction_db)
-            }
-            None => {
-                let choice = self
-                    .catalogue
-                    .choose(candidates.iter().copied(), plan.target, site.raman_allowed)
-                    .ok_or_else(|| no_amplifier(uid, &state.band))?;
-                (choice.amplifier_type, choice.reduction_db)
-            }
+        let (amplifier_type, reduction_db) = if let Some(given) = amplifier.amplifier_type {
+            let power_dbm = if self.rules.power_mode {
+                power_dbm
+            } else {
+                state.total_reference_dbm + state.offset_db - site.loss_db - state.voa_db + gain_db
+            };
+            let reduction_db = (self.catalogue.entry(given).p_max_dbm - power_dbm).min(0.0);
+            self.warn_of_type(uid, given, gain_db + reduction_db, site.raman_allowed);
+            (given, reduction_db)
+        } else {
+            let choice = self
+                .catalogue
+                .choose(candidates.iter().copied(), plan.target, site.raman_allowed)
+                .ok_or_else(|| no_amplifier(uid, &state.band))?;
+            (choice.amplifier_type, choice.reduction_db)
         };
         if reduction_db < -0.5 {
             self.warnings.push(DesignWarning::PowerReduced { uid: uid.to_owned(), by_db: -reduction_db });

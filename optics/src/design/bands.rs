@@ -7,6 +7,7 @@ use crate::line::{DesignBand, ElementKind, LineNetwork, MultibandAmplifier, Sect
 use crate::propagation::channel_count;
 
 /// A band with its channel spacing, in Hz.
+#[expect(clippy::struct_field_names, reason = "a unit is not a name")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Band {
     pub(super) f_min_hz: f64,
@@ -120,18 +121,16 @@ pub(super) fn design_bands(
 fn amplifier_ranges(line: &LineNetwork, section: &Section, equipment: &Equipment) -> Vec<Vec<DesignBand>> {
     let mut ranges: Vec<Vec<DesignBand>> = Vec::new();
     for &index in &section.elements {
-        let range = match &line.element(index).kind {
+        let mut range = match &line.element(index).kind {
             ElementKind::Amplifier(amplifier) => {
-                amplifier.amplifier_type.map(|of_type| vec![band_of(equipment, of_type)])
+                amplifier.amplifier_type.iter().map(|&of_type| band_of(equipment, of_type)).collect()
             }
             ElementKind::MultibandAmplifier(amplifier) => multiband_range(amplifier, equipment),
-            _ => None,
+            _ => Vec::new(),
         };
-        if let Some(mut range) = range.filter(|range| !range.is_empty()) {
-            range.sort_by(|a, b| a.f_min_hz.total_cmp(&b.f_min_hz));
-            if !ranges.contains(&range) {
-                ranges.push(range);
-            }
+        range.sort_by(|a, b| a.f_min_hz.total_cmp(&b.f_min_hz));
+        if !range.is_empty() && !ranges.contains(&range) {
+            ranges.push(range);
         }
     }
     ranges
@@ -143,7 +142,7 @@ fn band_of(equipment: &Equipment, of_type: usize) -> DesignBand {
 }
 
 /// The bands of a multiband amplifier's type and of its amplifiers.
-fn multiband_range(amplifier: &MultibandAmplifier, equipment: &Equipment) -> Option<Vec<DesignBand>> {
+fn multiband_range(amplifier: &MultibandAmplifier, equipment: &Equipment) -> Vec<DesignBand> {
     let of_type = amplifier.type_name.as_ref().and_then(|name| equipment.multiband_amplifier(name));
     let listed =
         of_type.iter().flat_map(|entry| &entry.amplifiers).filter_map(|name| equipment.amplifier(name));
@@ -154,7 +153,7 @@ fn multiband_range(amplifier: &MultibandAmplifier, equipment: &Equipment) -> Opt
             bands.push(band);
         }
     }
-    Some(bands)
+    bands
 }
 
 /// What all ranges have in common; the larger spacing counts where two are given.

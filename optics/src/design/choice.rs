@@ -179,7 +179,7 @@ mod tests {
     fn gain_and_power_come_first_then_noise() {
         let cases = [
             (10.0, 20.0, "low", 0.0),
-            (13.0, 20.0, "medium", 0.0), // up to 3 dB below its least gain
+            (13.0, 20.0, "low", 0.0),    // with padding, medium would be noisier
             (20.0, 20.0, "medium", 0.0), // the first of two equals
             (25.0, 20.0, "high", 0.0),
             (25.0, 22.0, "medium", 0.0),  // high has too little power

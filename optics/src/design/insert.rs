@@ -2,8 +2,7 @@
 
 use super::DesignError;
 use crate::line::{
-    Amplifier, AmplifierSettings, Element, ElementIndex, ElementKind, LineNetwork, Location,
-    MultibandAmplifier, Section,
+    Amplifier, AmplifierSettings, Element, ElementIndex, ElementKind, LineNetwork, Location, Section,
 };
 
 /// Whether the amplifiers of a line are for one band.
@@ -101,9 +100,7 @@ fn amplifier(uid: String, bands: Amplification, location: Option<Location>) -> E
             let wanted = AmplifierSettings { tilt_db: Some(0.0), ..AmplifierSettings::default() };
             ElementKind::Amplifier(Box::new(Amplifier { wanted, ..Amplifier::default() }))
         }
-        Amplification::SeveralBands => {
-            ElementKind::MultibandAmplifier(Box::new(MultibandAmplifier::default()))
-        }
+        Amplification::SeveralBands => ElementKind::MultibandAmplifier(Box::default()),
     };
     Element { uid, kind, location }
 }

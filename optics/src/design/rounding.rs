@@ -45,7 +45,8 @@ mod tests {
             (1.04, 0.04, 1.04),
         ];
         for (value, step, expected) in cases {
-            assert_eq!(Step::new(step).round(value), expected, "{value} in steps of {step}");
+            let found = Step::new(step).round(value);
+            assert!((found - expected).abs() < 1e-12, "{value} in steps of {step}: {found}");
         }
     }
 }

@@ -90,7 +90,7 @@ fn split(
 ) -> Result<Vec<ElementIndex>, DesignError> {
     let ends = line.element(before).location.clone().zip(line.element(behind).location.clone());
     let Element { uid, kind, location } = line.element(index).clone();
-    let mut spans = spans_of(&uid, kind, location, count, ends);
+    let mut spans = spans_of(&uid, kind, location.as_ref(), count, ends.as_ref());
     let rest = spans.split_off(1);
     if let Some(first) = spans.pop() {
         line.rename(index, first.uid)?;
@@ -110,9 +110,9 @@ fn split(
 fn spans_of(
     uid: &str,
     kind: ElementKind,
-    location: Option<Location>,
+    location: Option<&Location>,
     count: usize,
-    ends: Option<(Location, Location)>,
+    ends: Option<&(Location, Location)>,
 ) -> Vec<Element> {
     let ElementKind::Fibre(fibre) = kind else { return Vec::new() };
     let length_m = fibre.length_m / count as f64;
@@ -133,7 +133,7 @@ fn spans_of(
             Element {
                 uid: format!("{uid}_({}/{count})", k + 1),
                 kind: ElementKind::Fibre(span),
-                location: location_of(k, count, location.as_ref(), ends.as_ref()),
+                location: location_of(k, count, location, ends),
             }
         })
         .collect()

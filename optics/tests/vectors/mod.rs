@@ -6,6 +6,7 @@ mod design;
 mod deviations;
 mod paths;
 mod planning;
+mod reference;
 mod units;
 
 use optics::design::sweep::at_power;
@@ -52,6 +53,7 @@ fn network(case: &Value, found: &mut Deviations) -> Result<(), String> {
     let line = designed(&built, &equipment, case, power_dbm)?;
     if case.get("design").is_some() {
         design::compare(&line, &equipment, case, found);
+        reference::compare(&line, &equipment, power_dbm, case, found)?;
     }
     let solver = solver(case)?;
     let comb = comb(case)?;
