@@ -5,7 +5,8 @@ use common::protocol::WorkerCommand;
 use super::bitmap::Bitmap;
 use super::event::DispatchCommand;
 use super::leases::Lease;
-use super::scheduler::{Run, Scheduler};
+use super::runs::Run;
+use super::scheduler::Scheduler;
 use super::workers::Worker;
 
 impl Scheduler {

@@ -4,66 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::ids::{LeaseId, WorkerId};
-use common::protocol::{Announcement, Heartbeat, HeldLease, Hello, ResultKey, WorkerCommand};
+use common::protocol::{Announcement, Heartbeat, HeldLease, ResultKey, WorkerCommand};
 
-use super::event::DispatchCommand;
 use super::leases::{Lease, Point};
 use super::scheduler::Scheduler;
-use super::workers::{Presence, Worker};
 
 /// A lease that its holder does not mention so long after it was given never arrived.
 const ASSIGNMENT_LOST: Duration = Duration::from_secs(3);
 
 impl Scheduler {
-    /// A worker introduced itself, for the first time or over a new connection.
-    pub(super) fn hello(
-        &mut self,
-        id: WorkerId,
-        incarnation: u32,
-        hello: &Hello,
-        offers: Vec<(String, u32)>,
-    ) {
-        if hello.lanes == 0 || offers.is_empty() {
-            let reason = "a worker needs at least one lane and one algorithm".to_owned();
-            let command = WorkerCommand::Refuse { reason };
-            self.command(DispatchCommand::Send { worker: id, incarnation, command });
-            return;
-        }
-        let algorithms = offers.iter().map(|offer| self.algorithm_number(offer)).collect();
-        let mut repeated = false;
-        match self.workers.get_mut(&id) {
-            Some(known) if known.incarnation > incarnation => {
-                self.oddities.stranger += 1;
-                return;
-            }
-            Some(known) if known.incarnation == incarnation && known.is_linked() => {
-                // sent before the welcome arrived: it does not know what it was given since
-                known.heard_at = self.now;
-                repeated = true;
-            }
-            Some(known) => {
-                known.incarnation = incarnation;
-                known.presence = Presence::Ready;
-                known.heard_at = self.now;
-            }
-            None => {
-                // thought dead, it may have been charged with shards
-                for run in self.runs.values_mut() {
-                    run.table.acquit(id);
-                }
-                let mut worker = Worker::new(id, incarnation, hello, offers, algorithms, self.now);
-                worker.drained = self.drained.contains(&id);
-                self.workers.insert(id, worker);
-            }
-        }
-        let heartbeat_ms = millis(self.settings.heartbeat);
-        self.send(id, WorkerCommand::Welcome { heartbeat_ms, silence_ms: millis(self.settings.silence) });
-        if !repeated {
-            self.held(id, &hello.held, true);
-            self.count_lanes();
-        }
-    }
-
     /// A worker told what it holds; `new_connection` if what was sent before may not have arrived.
     pub(super) fn held(&mut self, id: WorkerId, held: &Heartbeat, new_connection: bool) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
@@ -164,43 +113,6 @@ impl Scheduler {
         self.announced(id, lost.into_iter().map(news).collect());
     }
 
-    /// A silent worker speaks again.
-    pub(super) fn recover(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get_mut(&id) else { return };
-        match worker.presence {
-            Presence::Suspect | Presence::Lost => {
-                worker.presence = Presence::Ready;
-                for run in self.runs.values_mut() {
-                    run.table.acquit(id);
-                }
-                self.count_lanes();
-            }
-            Presence::Ready | Presence::Unlinked { .. } => {}
-        }
-    }
-
-    /// A connection ended. What no lane has begun with goes to others at once; the rest waits for a reconnection.
-    pub(super) fn unlinked(&mut self, id: WorkerId, incarnation: u32) {
-        let now = self.now;
-        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.incarnation == incarnation)
-        else {
-            self.oddities.stranger += 1;
-            return;
-        };
-        worker.presence = Presence::Unlinked { since: now };
-        worker.missing.clear();
-        let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
-        let on_lanes = worker.on_lanes(&self.leases);
-        self.inbox.forget(|_, worker| worker == id);
-        for lease in leases {
-            self.change_lease(lease, |lease| lease.announced = 0);
-            if self.leases.get(lease).is_some_and(Lease::waits) && !on_lanes.contains(&lease) {
-                self.release(lease);
-            }
-        }
-        self.count_lanes();
-    }
-
     /// A worker's lanes began with these leases.
     pub(super) fn started(&mut self, id: WorkerId, leases: &[LeaseId]) {
         let now = self.now;
@@ -227,18 +139,6 @@ impl Scheduler {
         }
     }
 
-    /// A worker left and holds nothing any more.
-    pub(super) fn dismiss(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get(&id) else { return };
-        let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
-        self.inbox.forget(|_, worker| worker == id);
-        for lease in leases {
-            self.release(lease);
-        }
-        self.workers.remove(&id);
-        self.count_lanes();
-    }
-
     /// Ends a lease and opens what is left of it, charging nobody.
     pub(super) fn release(&mut self, id: LeaseId) {
         let Some(lease) = self.end_lease(id) else { return };
@@ -261,8 +161,4 @@ impl Scheduler {
             .filter(|shard| !twin.is_some_and(|twin| twin.covers(*shard)))
             .collect()
     }
-}
-
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

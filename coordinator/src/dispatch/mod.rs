@@ -18,8 +18,10 @@ pub mod workers;
 mod assign;
 mod blame;
 mod hold;
+mod presence;
 mod receive;
 mod report;
+mod runs;
 
 #[cfg(test)]
 mod check;

@@ -8,7 +8,8 @@ use common::ids::RunId;
 
 use super::event::{DispatchCommand, WaitingReason};
 use super::leases::Kind;
-use super::scheduler::{Run, Scheduler};
+use super::runs::Run;
+use super::scheduler::Scheduler;
 use super::sizing::Measured;
 use super::workers::{Presence, Worker};
 use crate::status::{ClusterStatus, LaneStatus, QueueStatus, RecentFailure, WorkerStatus};

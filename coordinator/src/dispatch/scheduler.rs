@@ -1,8 +1,8 @@
 //! The decisions of dispatch: takes one fact and the time, returns what should happen.
 //!
-//! [`Scheduler::on`] is the whole interface. Its parts: `assign.rs` hands out, withdraws and copies; `receive.rs`
-//! takes results; `hold.rs` compares what workers say they hold with what they should; `blame.rs` decides what a
-//! failure or a death means; `report.rs` describes it all.
+//! [`Scheduler::on`] is the whole interface. Its parts: `runs.rs` keeps the open runs, `presence.rs` who is there;
+//! `assign.rs` hands out, withdraws and copies; `receive.rs` takes results; `hold.rs` compares what workers say they
+//! hold with what they should; `blame.rs` decides what a failure or a death means; `report.rs` describes it all.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,22 +10,16 @@ use common::clock::Timestamp;
 use common::ids::{Epoch, LeaseId, RunId, WorkerId};
 use common::protocol::{ResultKey, WorkerCommand, WorkerFact};
 
-use super::event::{
-    DispatchCommand, DispatchEvent, DispatchSettings, FailedTask, RunOffer, WaitingReason, Work,
-};
-use super::fairness::{AlgorithmNumber, FairQueue, Rank};
+use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, FailedTask};
+use super::fairness::{AlgorithmNumber, FairQueue};
 use super::inbox::Inbox;
 use super::leases::{Kind, Lease, Leases, Point};
-use super::shards::ShardTable;
+use super::runs::Run;
 use super::sizing::Measured;
-use super::workers::{Presence, Worker};
+use super::workers::Worker;
 
 /// Acknowledgements in one message: far below the limit of a message.
 const KEYS_PER_MESSAGE: usize = 10_000;
-
-/// A worker that was silent for so many times the time after which it is lost is forgotten; should it live, it
-/// reconnects, because nothing is sent to it any more.
-const FORGOTTEN: u32 = 12;
 
 /// Owns everything that dispatch knows. Rebuilt, never stored.
 #[derive(Debug)]
@@ -72,45 +66,6 @@ pub struct Oddities {
     pub foreign: u64,
     /// News from workers or connections that are not known (any more).
     pub stranger: u64,
-}
-
-/// A run that is open.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) offer: RunOffer,
-    pub(super) algorithm: AlgorithmNumber,
-    pub(super) point: Point,
-    /// Name of the stage, empty for an advance.
-    pub(super) name: String,
-    pub(super) table: ShardTable,
-    pub(super) measured: Measured,
-    pub(super) leases: BTreeSet<LeaseId>,
-    /// Results handed to the writer and not confirmed, in that order.
-    pub(super) storing: VecDeque<(u32, WorkerId, LeaseId)>,
-    /// Who delivered the outcome of the last advance; acknowledged when the run went on from there.
-    pub(super) advanced_by: Option<(WorkerId, ResultKey)>,
-    /// Workers that ever got a task of it.
-    pub(super) touched: BTreeSet<WorkerId>,
-    /// Until when nothing of it is handed out, because workers may hold parts of it.
-    pub(super) held_until: Option<Timestamp>,
-    /// Whether it failed for good and only waits to be closed.
-    pub(super) failed: bool,
-    /// Whether it stands in the fair queue.
-    pub(super) queued: bool,
-    pub(super) waits_since: Timestamp,
-    pub(super) told_waiting: Option<WaitingReason>,
-}
-
-impl Run {
-    fn rank(&self) -> Rank {
-        Rank::new(self.offer.priority, self.offer.submitted_us, self.offer.run)
-    }
-
-    /// The key of one of its results.
-    pub(super) fn key(&self, lease: LeaseId, shard: u32) -> ResultKey {
-        let shard = (self.point.kind == Kind::Shards).then_some(shard);
-        ResultKey { lease, run: self.offer.run, stage: self.point.stage, shard }
-    }
 }
 
 impl Scheduler {
@@ -183,81 +138,6 @@ impl Scheduler {
         self.oddities
     }
 
-    fn ready(&mut self, offer: RunOffer, work: Work, resumed: bool) {
-        let (point, name, table) = match work {
-            Work::Advance { stage } => {
-                (Point { stage, kind: Kind::Advance }, String::new(), ShardTable::new(1, &[]))
-            }
-            Work::Shards { stage, name, shards, stored } => {
-                (Point { stage, kind: Kind::Shards }, name, ShardTable::new(shards, &stored))
-            }
-        };
-        let algorithm = self.algorithm_number(&offer.algorithm);
-        let id = offer.run;
-        let held_until = resumed.then(|| self.now.after(self.settings.listen));
-        if let Some(run) = self.runs.get_mut(&id) {
-            if run.point >= point {
-                self.oddities.late += 1;
-                return;
-            }
-            run.point = point;
-            run.name = name;
-            run.table = table;
-            run.measured = Measured::default();
-            run.storing.clear();
-            run.waits_since = self.now;
-            run.held_until = held_until;
-            let advanced_by = run.advanced_by.take();
-            let old: Vec<LeaseId> = run.leases.iter().copied().collect();
-            for lease in old {
-                self.revoke(lease); // copies of the advance
-            }
-            if let Some((worker, key)) = advanced_by {
-                self.acknowledge(worker, key);
-            }
-        } else {
-            let run = Run {
-                offer,
-                algorithm,
-                point,
-                name,
-                table,
-                measured: Measured::default(),
-                leases: BTreeSet::new(),
-                storing: VecDeque::new(),
-                advanced_by: None,
-                touched: BTreeSet::new(),
-                held_until,
-                failed: false,
-                queued: false,
-                waits_since: self.now,
-                told_waiting: None,
-            };
-            self.runs.insert(id, run);
-        }
-        self.requeue(id);
-    }
-
-    fn close(&mut self, id: RunId) {
-        let Some(run) = self.runs.get(&id) else {
-            self.oddities.late += 1;
-            return;
-        };
-        let leases: Vec<LeaseId> = run.leases.iter().copied().collect();
-        for lease in leases {
-            self.end_lease(lease);
-        }
-        self.inbox.forget(|place, _| place.0 == id);
-        let Some(run) = self.runs.remove(&id) else { return };
-        if run.queued {
-            self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
-        }
-        for worker in &run.touched {
-            self.send(*worker, WorkerCommand::Cancel { run: id });
-        }
-        self.may_assign = true;
-    }
-
     fn heard(&mut self, id: WorkerId, incarnation: u32, fact: WorkerFact) {
         let current = self.workers.get_mut(&id).is_some_and(|worker| {
             let current = worker.incarnation == incarnation && worker.is_linked();
@@ -321,21 +201,6 @@ impl Scheduler {
         self.sample_rate();
     }
 
-    /// Puts a run into the fair queue or takes it out, as it has something to hand out or not.
-    pub(super) fn requeue(&mut self, id: RunId) {
-        let Some(run) = self.runs.get_mut(&id) else { return };
-        let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
-        if wanted != run.queued {
-            run.queued = wanted;
-            if wanted {
-                self.fair.insert(&run.offer.submitter, run.algorithm, run.rank());
-            } else {
-                self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
-            }
-        }
-        self.may_assign |= wanted;
-    }
-
     /// Ends a lease without giving its shards to anyone: they are settled, or dealt with by the caller.
     pub(super) fn end_lease(&mut self, id: LeaseId) -> Option<Lease> {
         let lease = self.leases.end(id)?;
@@ -382,27 +247,6 @@ impl Scheduler {
         }
     }
 
-    /// The number of an algorithm in a version; a new one at first sight.
-    pub(super) fn algorithm_number(&mut self, algorithm: &(String, u32)) -> AlgorithmNumber {
-        if let Some(number) = self.algorithms.get(algorithm) {
-            return *number;
-        }
-        let number = AlgorithmNumber::try_from(self.algorithms.len()).unwrap_or(AlgorithmNumber::MAX);
-        self.algorithms.insert(algorithm.clone(), number);
-        number
-    }
-
-    /// Counts the lanes of each algorithm anew after a worker came, went or changed.
-    pub(super) fn count_lanes(&mut self) {
-        self.lanes.clear();
-        for worker in self.workers.values().filter(|worker| worker.is_ready()) {
-            for algorithm in &worker.algorithms {
-                *self.lanes.entry(*algorithm).or_default() += u32::from(worker.lanes);
-            }
-        }
-        self.may_assign = true;
-    }
-
     /// Tells a worker something, if it is connected.
     pub(super) fn send(&mut self, worker: WorkerId, command: WorkerCommand) {
         if let Some(worker) = self.workers.get(&worker).filter(|worker| worker.is_linked()) {
@@ -430,53 +274,6 @@ impl Scheduler {
             for results in keys.chunks(KEYS_PER_MESSAGE) {
                 self.send(worker, WorkerCommand::Stored { results: results.to_vec() });
             }
-        }
-    }
-
-    fn drain(&mut self, id: WorkerId, on: bool) {
-        let changed = if on { self.drained.insert(id) } else { self.drained.remove(&id) };
-        if !changed {
-            return;
-        }
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.drained = on;
-            self.send(id, if on { WorkerCommand::Drain } else { WorkerCommand::Undrain });
-            self.count_lanes();
-        }
-    }
-
-    /// Notices who became silent, and who stayed away.
-    fn watch_workers(&mut self) {
-        let DispatchSettings { suspect, silence, reconnect, .. } = self.settings;
-        let mut changed = false;
-        let mut lost = Vec::new();
-        let mut gone = Vec::new();
-        for worker in self.workers.values_mut() {
-            let silent = self.now.since(worker.heard_at);
-            match worker.presence {
-                Presence::Unlinked { since } if self.now.since(since) >= reconnect => gone.push(worker.id),
-                Presence::Lost if silent >= silence * FORGOTTEN => gone.push(worker.id),
-                Presence::Suspect if silent >= silence => {
-                    worker.presence = Presence::Lost;
-                    lost.push(worker.id);
-                }
-                Presence::Ready if silent >= suspect => {
-                    worker.presence = Presence::Suspect;
-                    changed = true;
-                }
-                _ => {}
-            }
-        }
-        for id in lost {
-            self.died(id, "was silent for too long");
-        }
-        for id in gone {
-            self.died(id, "lost its connection and did not come back");
-            self.workers.remove(&id);
-            changed = true;
-        }
-        if changed {
-            self.count_lanes();
         }
     }
 }

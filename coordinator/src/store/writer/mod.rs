@@ -12,6 +12,7 @@
 mod batch;
 mod fact;
 mod rows;
+mod statements;
 mod transaction;
 
 use std::collections::VecDeque;

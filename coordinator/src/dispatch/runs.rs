@@ -1,0 +1,158 @@
+//! The runs that are open: how they begin, go on and end, and when they stand in the fair queue.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use common::clock::Timestamp;
+use common::ids::{LeaseId, RunId, WorkerId};
+use common::protocol::{ResultKey, WorkerCommand};
+
+use super::event::{RunOffer, WaitingReason, Work};
+use super::fairness::{AlgorithmNumber, Rank};
+use super::leases::{Kind, Point};
+use super::scheduler::Scheduler;
+use super::shards::ShardTable;
+use super::sizing::Measured;
+
+/// A run that is open.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) offer: RunOffer,
+    pub(super) algorithm: AlgorithmNumber,
+    pub(super) point: Point,
+    /// Name of the stage, empty for an advance.
+    pub(super) name: String,
+    pub(super) table: ShardTable,
+    pub(super) measured: Measured,
+    pub(super) leases: BTreeSet<LeaseId>,
+    /// Results handed to the writer and not confirmed, in that order.
+    pub(super) storing: VecDeque<(u32, WorkerId, LeaseId)>,
+    /// Who delivered the outcome of the last advance; acknowledged when the run went on from there.
+    pub(super) advanced_by: Option<(WorkerId, ResultKey)>,
+    /// Workers that ever got a task of it.
+    pub(super) touched: BTreeSet<WorkerId>,
+    /// Until when nothing of it is handed out, because workers may hold parts of it.
+    pub(super) held_until: Option<Timestamp>,
+    /// Whether it failed for good and only waits to be closed.
+    pub(super) failed: bool,
+    /// Whether it stands in the fair queue.
+    pub(super) queued: bool,
+    pub(super) waits_since: Timestamp,
+    pub(super) told_waiting: Option<WaitingReason>,
+}
+
+impl Run {
+    /// Where it stands among its submitter's.
+    fn rank(&self) -> Rank {
+        Rank::new(self.offer.priority, self.offer.submitted_us, self.offer.run)
+    }
+
+    /// The key of one of its results.
+    pub(super) fn key(&self, lease: LeaseId, shard: u32) -> ResultKey {
+        let shard = (self.point.kind == Kind::Shards).then_some(shard);
+        ResultKey { lease, run: self.offer.run, stage: self.point.stage, shard }
+    }
+}
+
+impl Scheduler {
+    /// A run has something to do.
+    pub(super) fn ready(&mut self, offer: RunOffer, work: Work, resumed: bool) {
+        let (point, name, table) = match work {
+            Work::Advance { stage } => {
+                (Point { stage, kind: Kind::Advance }, String::new(), ShardTable::new(1, &[]))
+            }
+            Work::Shards { stage, name, shards, stored } => {
+                (Point { stage, kind: Kind::Shards }, name, ShardTable::new(shards, &stored))
+            }
+        };
+        let algorithm = self.algorithm_number(&offer.algorithm);
+        let id = offer.run;
+        let held_until = resumed.then(|| self.now.after(self.settings.listen));
+        if let Some(run) = self.runs.get_mut(&id) {
+            if run.point >= point {
+                self.oddities.late += 1;
+                return;
+            }
+            run.point = point;
+            run.name = name;
+            run.table = table;
+            run.measured = Measured::default();
+            run.storing.clear();
+            run.waits_since = self.now;
+            run.held_until = held_until;
+            let advanced_by = run.advanced_by.take();
+            let old: Vec<LeaseId> = run.leases.iter().copied().collect();
+            for lease in old {
+                self.revoke(lease); // copies of the advance
+            }
+            if let Some((worker, key)) = advanced_by {
+                self.acknowledge(worker, key);
+            }
+        } else {
+            let run = Run {
+                offer,
+                algorithm,
+                point,
+                name,
+                table,
+                measured: Measured::default(),
+                leases: BTreeSet::new(),
+                storing: VecDeque::new(),
+                advanced_by: None,
+                touched: BTreeSet::new(),
+                held_until,
+                failed: false,
+                queued: false,
+                waits_since: self.now,
+                told_waiting: None,
+            };
+            self.runs.insert(id, run);
+        }
+        self.requeue(id);
+    }
+
+    /// A run ended: nothing of it is wanted any more.
+    pub(super) fn close(&mut self, id: RunId) {
+        let Some(run) = self.runs.get(&id) else {
+            self.oddities.late += 1;
+            return;
+        };
+        let leases: Vec<LeaseId> = run.leases.iter().copied().collect();
+        for lease in leases {
+            self.end_lease(lease);
+        }
+        self.inbox.forget(|place, _| place.0 == id);
+        let Some(run) = self.runs.remove(&id) else { return };
+        if run.queued {
+            self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
+        }
+        for worker in &run.touched {
+            self.send(*worker, WorkerCommand::Cancel { run: id });
+        }
+        self.may_assign = true;
+    }
+
+    /// Puts a run into the fair queue or takes it out, as it has something to hand out or not.
+    pub(super) fn requeue(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
+        if wanted != run.queued {
+            run.queued = wanted;
+            if wanted {
+                self.fair.insert(&run.offer.submitter, run.algorithm, run.rank());
+            } else {
+                self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
+            }
+        }
+        self.may_assign |= wanted;
+    }
+
+    /// The number of an algorithm in a version; a new one at first sight.
+    pub(super) fn algorithm_number(&mut self, algorithm: &(String, u32)) -> AlgorithmNumber {
+        if let Some(number) = self.algorithms.get(algorithm) {
+            return *number;
+        }
+        let number = AlgorithmNumber::try_from(self.algorithms.len()).unwrap_or(AlgorithmNumber::MAX);
+        self.algorithms.insert(algorithm.clone(), number);
+        number
+    }
+}
