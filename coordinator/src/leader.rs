@@ -280,7 +280,8 @@ async fn resume_all(store: &Store, supervisor: &ActorRef<SupervisorMessage>) -> 
         }
         let _ = supervisor.cast(SupervisorMessage::Stored(run, stored));
     }
-    let _ = supervisor.cast(SupervisorMessage::OpenRuns(queued));
+    let queued = SupervisorMessage::Rows { asked: Vec::new(), rows: Ok(queued), more: false };
+    let _ = supervisor.cast(queued);
     let (reached, wait) = oneshot::channel();
     let _ = supervisor.cast(SupervisorMessage::Reached(reached));
     wait.await.map_err(|_| LeaderError::Ended("the supervisor of runs"))

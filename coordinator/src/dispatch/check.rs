@@ -70,6 +70,7 @@ impl Scheduler {
         }
         let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
         assert_eq!(run.queued, wanted, "the fair queue holds what can be handed out");
+        assert!(run.unsure || run.told_waiting == self.waits_for(run), "a run knows what it waits for");
     }
 
     fn check_worker(&self, worker: &Worker) {

@@ -22,6 +22,7 @@ mod presence;
 mod receive;
 mod report;
 mod runs;
+mod waiting;
 
 #[cfg(test)]
 mod check;

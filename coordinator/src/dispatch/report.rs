@@ -1,14 +1,11 @@
-//! What the scheduler shows of itself: the snapshot for operators, why runs wait, how many lanes would do.
+//! What the scheduler shows of itself: the snapshot for operators, and how many lanes would do.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use common::clock::Timestamp;
-use common::ids::RunId;
 
-use super::event::{DispatchCommand, WaitingReason};
 use super::leases::Kind;
-use super::runs::Run;
 use super::scheduler::Scheduler;
 use super::sizing::Measured;
 use super::workers::{Presence, Worker};
@@ -105,49 +102,6 @@ impl Scheduler {
         while self.stored_samples.front().is_some_and(|(at, _)| self.now.since(*at) > RATE_WINDOW) {
             self.stored_samples.pop_front();
         }
-    }
-
-    /// Says of each run what it waits for, where that changed.
-    pub(super) fn tell_waiting(&mut self) {
-        let told: Vec<(RunId, Option<WaitingReason>)> = (self.runs.iter())
-            .map(|(id, run)| (*id, self.waits_for(run)))
-            .filter(|(id, reason)| self.runs.get(id).is_some_and(|run| run.told_waiting != *reason))
-            .collect();
-        for (run, reason) in told {
-            if let Some(run) = self.runs.get_mut(&run) {
-                run.told_waiting.clone_from(&reason);
-            }
-            self.command(DispatchCommand::Waiting { run, reason });
-        }
-    }
-
-    fn waits_for(&self, run: &Run) -> Option<WaitingReason> {
-        if run.failed || !run.leases.is_empty() || run.table.runnable() == 0 {
-            return None;
-        }
-        if self.paused {
-            return Some(WaitingReason::Paused);
-        }
-        let mut connected =
-            self.workers.values().filter(|worker| worker.presence == Presence::Ready).peekable();
-        if connected.peek().is_none() {
-            return Some(WaitingReason::NoWorker);
-        }
-        let mut able = connected.filter(|worker| worker.algorithms.contains(&run.algorithm)).peekable();
-        if able.peek().is_none() {
-            let (algorithm, version) = run.offer.algorithm.clone();
-            return Some(WaitingReason::NoWorkerOffers { algorithm, version });
-        }
-        if !able.any(Worker::is_ready) {
-            return Some(WaitingReason::Draining);
-        }
-        if run.held_until.is_some() {
-            return Some(WaitingReason::Listening);
-        }
-        if self.writer_bytes >= self.settings.writer_bytes {
-            return Some(WaitingReason::Database);
-        }
-        Some(WaitingReason::Busy)
     }
 }
 

@@ -37,7 +37,10 @@ pub(super) struct Run {
     /// Whether it stands in the fair queue.
     pub(super) queued: bool,
     pub(super) waits_since: Timestamp,
+    /// What it is known to wait for.
     pub(super) told_waiting: Option<WaitingReason>,
+    /// Whether something changed since, so that it may wait for something else.
+    pub(super) unsure: bool,
 }
 
 impl Run {
@@ -104,9 +107,11 @@ impl Scheduler {
                 queued: false,
                 waits_since: self.now,
                 told_waiting: None,
+                unsure: false,
             };
             self.runs.insert(id, run);
         }
+        self.listening.extend(held_until.map(|until| (until, id)));
         self.requeue(id);
     }
 
@@ -131,7 +136,8 @@ impl Scheduler {
         self.may_assign = true;
     }
 
-    /// Puts a run into the fair queue or takes it out, as it has something to hand out or not.
+    /// Puts a run into the fair queue or takes it out, as it has something to hand out or not. Called after every change
+    /// of that.
     pub(super) fn requeue(&mut self, id: RunId) {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
@@ -144,6 +150,20 @@ impl Scheduler {
             }
         }
         self.may_assign |= wanted;
+        self.doubt_waiting(id);
+    }
+
+    /// Lets the runs go on for which workers were listened to long enough.
+    pub(super) fn end_listening(&mut self) {
+        while let Some(&(until, id)) = self.listening.first()
+            && until <= self.now
+        {
+            self.listening.pop_first();
+            if let Some(run) = self.runs.get_mut(&id).filter(|run| run.held_until == Some(until)) {
+                run.held_until = None;
+                self.requeue(id);
+            }
+        }
     }
 
     /// The number of an algorithm in a version; a new one at first sight.

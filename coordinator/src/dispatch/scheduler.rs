@@ -2,7 +2,8 @@
 //!
 //! [`Scheduler::on`] is the whole interface. Its parts: `runs.rs` keeps the open runs, `presence.rs` who is there;
 //! `assign.rs` hands out, withdraws and copies; `receive.rs` takes results; `hold.rs` compares what workers say they
-//! hold with what they should; `blame.rs` decides what a failure or a death means; `report.rs` describes it all.
+//! hold with what they should; `blame.rs` decides what a failure or a death means; `waiting.rs` says why runs wait;
+//! `report.rs` describes it all.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,6 +17,7 @@ use super::inbox::Inbox;
 use super::leases::{Kind, Lease, Leases, Point};
 use super::runs::Run;
 use super::sizing::Measured;
+use super::waiting::Waiting;
 use super::workers::Worker;
 
 /// Acknowledgements in one message: far below the limit of a message.
@@ -27,6 +29,9 @@ pub struct Scheduler {
     pub(super) settings: DispatchSettings,
     pub(super) now: Timestamp,
     pub(super) runs: BTreeMap<RunId, Run>,
+    /// Runs that are held until then; one that is not any more, or until another time, is passed over.
+    pub(super) listening: BTreeSet<(Timestamp, RunId)>,
+    pub(super) waiting: Waiting,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) leases: Leases,
     pub(super) fair: FairQueue,
@@ -76,6 +81,8 @@ impl Scheduler {
             settings,
             now,
             runs: BTreeMap::new(),
+            listening: BTreeSet::new(),
+            waiting: Waiting::default(),
             workers: BTreeMap::new(),
             leases: Leases::new(epoch),
             fair: FairQueue::default(),
@@ -182,16 +189,7 @@ impl Scheduler {
             self.fair.forget_idle(self.now);
         }
         self.watch_workers();
-        let over: Vec<RunId> = (self.runs.iter())
-            .filter(|(_, run)| run.held_until.is_some_and(|until| until <= self.now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            if let Some(run) = self.runs.get_mut(&id) {
-                run.held_until = None;
-            }
-            self.requeue(id);
-        }
+        self.end_listening();
         for (worker, result, offset) in self.inbox.stalled(self.now) {
             self.send(worker, WorkerCommand::Send { result, offset });
         }
@@ -220,6 +218,7 @@ impl Scheduler {
                 worker.active -= 1;
             }
         }
+        self.doubt_waiting(lease.run);
         self.may_assign = true;
         Some(lease)
     }

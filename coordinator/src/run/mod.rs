@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod machine;
+pub mod roster;
 pub mod supervisor;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Finds the runs that are open, gives each its actor, and passes news on to them.
 //!
-//! The rows of the database decide which runs there are. Notices are hints: every second all open runs are read.
+//! The rows of the database decide which runs there are. Notices are hints: every second the ids of all open runs are
+//! read, and the rows of those that are not known here.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use common::ids::RunId;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::actor::{RunActor, RunArguments, RunMessage};
 use super::machine::RunEvent;
+use super::roster::Roster;
 use crate::dispatch::actor::DispatchMessage;
 use crate::dispatch::event::DispatchEvent;
 use crate::store::runs::{Resumed, RunRow};
@@ -26,9 +28,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// notices of the leader's own writes cost no more than that.
 const LOOK_AT_NOTICED: Duration = Duration::from_millis(100);
 
-/// Ended runs that are remembered, so that a row read before their end does not begin them again.
-const ENDED_REMEMBERED: usize = 10_000;
-
 /// Finds and supervises runs.
 pub struct RunSupervisor;
 
@@ -39,14 +38,28 @@ pub enum SupervisorMessage {
     Happened(RunId, RunEvent),
     /// The database hinted that a run changed.
     Noticed(RunId),
-    /// Look at all open runs.
+    /// Look which runs are open.
     Look,
     /// Look at the runs of which there were notices.
     LookAtNoticed,
-    /// All open runs, as they were read.
-    OpenRuns(Vec<RunRow>),
-    /// One run, as it was read.
-    Row(RunId, Result<Box<RunRow>, StoreError>),
+    /// The ids of all open runs, as they were read.
+    Open(Result<Vec<RunId>, StoreError>),
+    /// The rows of those of some runs that are open, as they were read.
+    Rows {
+        /// Which were asked for.
+        asked: Vec<RunId>,
+        /// Those of them that are open.
+        rows: Result<Vec<RunRow>, StoreError>,
+        /// Whether others are to be looked for after these.
+        more: bool,
+    },
+    /// Where some runs stand, as it was read.
+    Phases {
+        /// Which were asked for.
+        asked: Vec<RunId>,
+        /// Those of them that are not deleted.
+        phases: Result<BTreeMap<RunId, RunPhase>, StoreError>,
+    },
     /// What is stored of an open run.
     Stored(RunId, Result<Box<Resumed>, StoreError>),
     /// Answer when everything before this is done.
@@ -66,13 +79,12 @@ pub struct SupervisorArguments {
 /// The open runs.
 pub struct SupervisorState {
     around: SupervisorArguments,
-    runs: HashMap<RunId, ActorRef<RunMessage>>,
+    runs: Roster<ActorRef<RunMessage>>,
     actors: HashMap<ActorId, RunId>,
-    /// Runs whose stored facts are being read.
-    reading: HashSet<RunId>,
+    /// Begun runs to be looked at.
     noticed: BTreeSet<RunId>,
-    ended: HashSet<RunId>,
-    ended_in_order: VecDeque<RunId>,
+    /// Whether a look is under way.
+    looking: bool,
 }
 
 impl Actor for RunSupervisor {
@@ -89,12 +101,10 @@ impl Actor for RunSupervisor {
         myself.send_interval(LOOK_AT_NOTICED, || SupervisorMessage::LookAtNoticed);
         Ok(SupervisorState {
             around,
-            runs: HashMap::new(),
+            runs: Roster::default(),
             actors: HashMap::new(),
-            reading: HashSet::new(),
             noticed: BTreeSet::new(),
-            ended: HashSet::new(),
-            ended_in_order: VecDeque::new(),
+            looking: false,
         })
     }
 
@@ -106,28 +116,28 @@ impl Actor for RunSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SupervisorMessage::Happened(run, event) => state.tell(run, event),
-            SupervisorMessage::Noticed(run) if state.runs.contains_key(&run) => {
+            SupervisorMessage::Noticed(run) if state.runs.is_unknown(run) => {
+                state.read_rows(&myself, vec![run], false);
+            }
+            SupervisorMessage::Noticed(run) => {
                 state.noticed.insert(run);
             }
-            SupervisorMessage::Noticed(run) => state.look_at(&myself, run),
-            SupervisorMessage::Look => {
-                let (store, myself) = (state.around.store.clone(), myself);
-                tokio::spawn(async move {
-                    match store.open_runs().await {
-                        Ok(rows) => drop(myself.cast(SupervisorMessage::OpenRuns(rows))),
-                        Err(error) => tracing::warn!(%error, "the open runs cannot be read"),
-                    }
-                });
-            }
-            SupervisorMessage::LookAtNoticed => {
-                for run in std::mem::take(&mut state.noticed) {
-                    state.look_at(&myself, run);
+            SupervisorMessage::Look => state.look(&myself),
+            SupervisorMessage::LookAtNoticed => state.look_at_noticed(&myself),
+            SupervisorMessage::Open(open) => state.compare(&myself, open),
+            SupervisorMessage::Rows { asked, rows, more } => {
+                state.runs.end_reading(&asked);
+                match rows {
+                    Ok(rows) => state.open_all(&myself, rows, more).await,
+                    Err(error) => tracing::warn!(%error, "open runs cannot be read"),
                 }
             }
-            SupervisorMessage::OpenRuns(rows) => state.compare(&myself, rows).await,
-            SupervisorMessage::Row(run, row) => state.row(&myself, run, row).await,
+            SupervisorMessage::Phases { asked, phases } => match phases {
+                Ok(phases) => state.compare_phases(&asked, &phases),
+                Err(error) => tracing::warn!(%error, "runs cannot be looked at"),
+            },
             SupervisorMessage::Stored(run, stored) => {
-                state.reading.remove(&run);
+                state.runs.end_reading(&[run]);
                 match stored {
                     Ok(stored) if !stored.run.state.is_end() => state.begin(&myself, *stored).await,
                     Ok(_) | Err(StoreError::NotFound(_)) => {}
@@ -159,63 +169,92 @@ impl Actor for RunSupervisor {
 
 impl SupervisorState {
     fn tell(&self, run: RunId, event: RunEvent) {
-        if let Some(actor) = self.runs.get(&run) {
+        if let Some(actor) = self.runs.handle(run) {
             // it may be about to end
             let _ = actor.cast(RunMessage::Happened(event));
         }
     }
 
-    /// Reads a run's row.
-    fn look_at(&self, myself: &ActorRef<SupervisorMessage>, run: RunId) {
-        if self.ended.contains(&run) {
+    /// Reads which runs are open.
+    fn look(&mut self, myself: &ActorRef<SupervisorMessage>) {
+        if std::mem::replace(&mut self.looking, true) {
             return;
         }
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
-            let row = store.run(run).await.map(Box::new);
-            let _ = myself.cast(SupervisorMessage::Row(run, row));
+            let _ = myself.cast(SupervisorMessage::Open(store.open_run_ids().await));
         });
     }
 
-    async fn row(
-        &mut self,
-        myself: &ActorRef<SupervisorMessage>,
-        run: RunId,
-        row: Result<Box<RunRow>, StoreError>,
-    ) {
-        let known = self.runs.contains_key(&run);
-        match row {
-            Ok(row) if known && row.state == RunPhase::Cancelled => self.tell(run, RunEvent::EndedElsewhere),
-            Err(StoreError::NotFound(_)) if known => self.tell(run, RunEvent::EndedElsewhere),
-            Ok(row) if !known && !row.state.is_end() => self.open(myself, *row).await,
-            Ok(_) | Err(StoreError::NotFound(_)) => {}
-            Err(error) => tracing::warn!(%run, %error, "a run cannot be read"),
+    /// Reads what is open and unknown, looks at what is begun and not open.
+    fn compare(&mut self, myself: &ActorRef<SupervisorMessage>, open: Result<Vec<RunId>, StoreError>) {
+        self.looking = false;
+        match open {
+            Ok(open) => {
+                let look = self.runs.compare(&open);
+                self.noticed.extend(look.missing);
+                if !look.unknown.is_empty() {
+                    self.read_rows(myself, look.unknown, look.more);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the open runs cannot be read"),
         }
     }
 
-    /// Begins what is open and unknown, looks at what is known and not open.
-    async fn compare(&mut self, myself: &ActorRef<SupervisorMessage>, rows: Vec<RunRow>) {
-        let open: HashSet<RunId> = rows.iter().map(|row| row.id).collect();
-        let missing: Vec<RunId> = self.runs.keys().filter(|run| !open.contains(run)).copied().collect();
-        for run in missing {
-            self.look_at(myself, run);
+    /// Reads the rows of runs that are unknown.
+    fn read_rows(&mut self, myself: &ActorRef<SupervisorMessage>, asked: Vec<RunId>, more: bool) {
+        self.runs.begin_reading(&asked);
+        let (store, myself) = (self.around.store.clone(), myself.clone());
+        tokio::spawn(async move {
+            let rows = store.open_runs_of(&asked).await;
+            let _ = myself.cast(SupervisorMessage::Rows { asked, rows, more });
+        });
+    }
+
+    /// Reads where the runs stand of which there were notices.
+    fn look_at_noticed(&mut self, myself: &ActorRef<SupervisorMessage>) {
+        let noticed = std::mem::take(&mut self.noticed);
+        let asked: Vec<RunId> = noticed.into_iter().filter(|run| self.runs.handle(*run).is_some()).collect();
+        if asked.is_empty() {
+            return;
         }
+        let (store, myself) = (self.around.store.clone(), myself.clone());
+        tokio::spawn(async move {
+            let phases = store.phases(&asked).await;
+            let _ = myself.cast(SupervisorMessage::Phases { asked, phases });
+        });
+    }
+
+    /// Tells the runs that somebody else ended or deleted.
+    fn compare_phases(&self, asked: &[RunId], phases: &BTreeMap<RunId, RunPhase>) {
+        for run in asked {
+            if matches!(phases.get(run), None | Some(RunPhase::Cancelled)) {
+                self.tell(*run, RunEvent::EndedElsewhere);
+            }
+        }
+    }
+
+    /// Begins runs whose rows are open, and looks for `more`.
+    async fn open_all(&mut self, myself: &ActorRef<SupervisorMessage>, rows: Vec<RunRow>, more: bool) {
         for row in rows {
             self.open(myself, row).await;
+        }
+        if more {
+            self.look(myself);
         }
     }
 
     /// Begins a run whose row is open, unless it is known.
     async fn open(&mut self, myself: &ActorRef<SupervisorMessage>, row: RunRow) {
         let run = row.id;
-        if self.runs.contains_key(&run) || self.ended.contains(&run) || self.reading.contains(&run) {
+        if !self.runs.is_unknown(run) {
             return;
         }
         if row.stage.is_none() {
             let stored = Resumed { run: row, stages: Vec::new(), stored: Vec::new() };
             return self.begin(myself, stored).await;
         }
-        self.reading.insert(run);
+        self.runs.begin_reading(&[run]);
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
             let stored = store.resume(run).await.map(Box::new);
@@ -225,7 +264,7 @@ impl SupervisorState {
 
     async fn begin(&mut self, myself: &ActorRef<SupervisorMessage>, stored: Resumed) {
         let run = stored.run.id;
-        if self.runs.contains_key(&run) || self.ended.contains(&run) {
+        if !self.runs.is_unknown(run) {
             return;
         }
         let SupervisorArguments { dispatch, writer, .. } = &self.around;
@@ -233,7 +272,7 @@ impl SupervisorState {
         match Actor::spawn_linked(None, RunActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {
                 self.actors.insert(actor.get_id(), run);
-                self.runs.insert(run, actor);
+                self.runs.began(run, actor);
             }
             Err(error) => tracing::error!(%run, %error, "a run cannot begin"),
         }
@@ -241,23 +280,15 @@ impl SupervisorState {
 
     fn ended(&mut self, actor: ActorId) {
         let Some(run) = self.actors.remove(&actor) else { return };
-        self.runs.remove(&run);
+        self.runs.ended(run);
         self.noticed.remove(&run);
-        if self.ended.insert(run) {
-            self.ended_in_order.push_back(run);
-        }
-        while self.ended_in_order.len() > ENDED_REMEMBERED {
-            if let Some(oldest) = self.ended_in_order.pop_front() {
-                self.ended.remove(&oldest);
-            }
-        }
     }
 
     /// A run's actor broke: what dispatch knows of the run is dropped, and the next look resumes it from the database.
     fn broke(&mut self, actor: ActorId, error: &str) {
         let Some(run) = self.actors.remove(&actor) else { return };
         tracing::error!(%run, error, "a run's actor broke; the run is resumed from what is stored");
-        self.runs.remove(&run);
+        self.runs.lost(run);
         let _ = self.around.dispatch.cast(DispatchMessage::Happened(DispatchEvent::Closed { run }));
     }
 }

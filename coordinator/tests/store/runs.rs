@@ -78,6 +78,33 @@ async fn a_run_is_cancelled_once_and_says_so_in_its_events() {
 }
 
 #[tokio::test]
+async fn a_leader_reads_the_ids_of_open_runs_and_the_rows_of_those_it_asks_for() {
+    let (store, _) = store().await;
+    let mut leader = leading(&store).await;
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        runs.push(submitted(&store).await.id);
+    }
+    let [queued, running, cancelled, deleted] = runs[..] else { panic!("{runs:?}") };
+    leader.handle.submit(opened(running, 0, 9));
+    leader.settled().await;
+    for run in [cancelled, deleted] {
+        store.cancel(run).await.unwrap();
+    }
+    store.delete_run(deleted).await.unwrap();
+    assert_eq!(store.open_run_ids().await.unwrap(), [queued, running]);
+    let rows = store.open_runs_of(&[deleted, cancelled, running]).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(),
+        [(running, RunPhase::Running)]
+    );
+    assert_eq!(rows[0].stage.as_ref().unwrap().shards, 9);
+    let phases = store.phases(&runs).await.unwrap();
+    let known = [(queued, RunPhase::Queued), (running, RunPhase::Running), (cancelled, RunPhase::Cancelled)];
+    assert_eq!(phases, known.into());
+}
+
+#[tokio::test]
 async fn of_a_cancellation_and_an_end_at_the_same_time_one_wins() {
     let (store, _) = store().await;
     let mut leader = leading(&store).await;

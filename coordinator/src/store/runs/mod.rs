@@ -2,6 +2,7 @@
 
 mod row;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -50,6 +51,9 @@ pub struct Resumed {
     /// The stored shards of the last stage, ascending, disjoint and not adjacent.
     pub stored: Vec<ShardRange>,
 }
+
+/// Holds of the runs that a leader has to do with; an index has just these.
+const OPEN: &str = "r.partition = 0 AND r.state IN ('queued', 'running')";
 
 impl Store {
     /// One run.
@@ -162,15 +166,35 @@ impl Store {
         Ok(client.query_opt(&select, &[&fingerprint.0.as_slice()]).await?.as_ref().map(read))
     }
 
-    /// All runs that have not ended, oldest first. The leader reads it at take-over, on notices and every second.
+    /// All runs that have not ended, oldest first. The leader reads it at take-over.
     pub async fn open_runs(&self) -> Result<Vec<RunRow>> {
         let client = self.client().await?;
-        let select = client
-            .prepare_cached(&format!(
-                "{RUN} WHERE r.partition = 0 AND r.state IN ('queued', 'running') ORDER BY r.id"
-            ))
-            .await?;
+        let select = client.prepare_cached(&format!("{RUN} WHERE {OPEN} ORDER BY r.id")).await?;
         Ok(client.query(&select, &[]).await?.iter().map(read).collect())
+    }
+
+    /// The ids of all runs that have not ended, oldest first. The leader reads it every second.
+    pub async fn open_run_ids(&self) -> Result<Vec<RunId>> {
+        let client = self.client().await?;
+        let select =
+            client.prepare_cached(&format!("SELECT r.id FROM runs r WHERE {OPEN} ORDER BY r.id")).await?;
+        Ok(client.query(&select, &[]).await?.iter().map(|row| RunId(row.get(0))).collect())
+    }
+
+    /// Those of `ids` that have not ended, oldest first.
+    pub async fn open_runs_of(&self, ids: &[RunId]) -> Result<Vec<RunRow>> {
+        let client = self.client().await?;
+        let text = format!("{RUN} WHERE r.id = ANY ($1::uuid[]) AND {OPEN} ORDER BY r.id");
+        let select = client.prepare_cached(&text).await?;
+        Ok(client.query(&select, &[&uuids(ids)]).await?.iter().map(read).collect())
+    }
+
+    /// Where each of `ids` stands; those that are deleted are not in it.
+    pub async fn phases(&self, ids: &[RunId]) -> Result<BTreeMap<RunId, RunPhase>> {
+        let client = self.client().await?;
+        let select = client.prepare_cached("SELECT id, state FROM runs WHERE id = ANY ($1::uuid[])").await?;
+        let rows = client.query(&select, &[&uuids(ids)]).await?;
+        Ok(rows.iter().map(|row| (RunId(row.get(0)), phase(row.get(1)))).collect())
     }
 
     /// What a leader needs to go on with a run.
@@ -219,4 +243,8 @@ impl Store {
         let row = client.query_opt(&select, &[&id.0]).await?.ok_or(StoreError::NotFound("run"))?;
         Ok(row.get::<_, Option<String>>(0).map(Bytes::from))
     }
+}
+
+fn uuids(ids: &[RunId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.0).collect()
 }
