@@ -229,13 +229,9 @@ async fn a_silent_leader_is_left_and_found_again() {
     let _process = worker(&leader, &["--lanes", "1"]);
     let worker = leader.greet().await;
     assert_eq!(leader.workers[&worker], 1);
-    // Hears nothing and says nothing, for longer than the 2 s that it announced.
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while leader.workers[&worker] == 1 && Instant::now() < deadline {
-        leader.nothing_else_for(Duration::from_millis(50)).await;
-    }
+    leader.freeze_until_left(worker).await;
     assert!(leader.workers[&worker] > 1, "a new connection, the same worker");
+    leader.nothing_else_for(Duration::from_millis(50)).await;
     leader.stop().await;
 }
 

@@ -4,7 +4,27 @@ use std::time::{Duration, Instant};
 
 use coordinator::store::StoreError;
 
-use crate::support::{leading, me, number, opened, soon, sql, store, store_at, submitted};
+use tokio_postgres::Client;
+
+use crate::support::{
+    a_while, eventually, leading, me, number, opened, soon, sql, store, store_at, submitted,
+};
+
+/// Waits until a stand-by asked for the leadership and, having been refused, asked again.
+async fn refused_once(client: &Client) {
+    let asked = "SELECT coalesce(max(extract(epoch FROM query_start) * 1e6), 0)::int8 FROM pg_stat_activity
+                  WHERE datname = current_database() AND application_name = 'netplanner stand-by'
+                    AND query LIKE '%pg_try_advisory_lock%'";
+    let mut first = 0;
+    eventually(async || {
+        let last = number(client, asked).await;
+        if first == 0 {
+            first = last;
+        }
+        last > first
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn the_second_leads_when_the_first_lets_go() {
@@ -16,7 +36,7 @@ async fn the_second_leads_when_the_first_lets_go() {
     assert_eq!((row.address.as_str(), row.epoch, row.build.as_str()), ("one:5020", leading.epoch(), "test"));
 
     let waiting = tokio::spawn(async move { second.lead(me("two:5020")).await.unwrap() });
-    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    refused_once(&sql(&url).await).await;
     assert!(!waiting.is_finished());
     let began = Instant::now();
     leading.release().await;
@@ -95,7 +115,7 @@ async fn of_five_replicas_exactly_one_leads_at_any_time() {
             let store = store_at(&url).await;
             let leadership = store.lead(me(&name.to_string())).await.unwrap();
             assert_eq!(leaders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0, "alone");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            a_while().await;
             leaders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
             let epoch = leadership.epoch().0;
             leadership.release().await;

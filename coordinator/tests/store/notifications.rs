@@ -3,38 +3,35 @@
 use std::time::Duration;
 
 use common::algorithm::AlgorithmDescriptor;
-use common::ids::{RunId, WorkerId};
+use common::ids::RunId;
 use coordinator::store::notifications::Notice;
 use tokio::sync::broadcast::Receiver;
 use uuid::Uuid;
 
-use crate::support::{leading, number, opened, shard, soon, sql, store, submitted};
+use crate::support::{a_while, eventually, leading, number, opened, shard, soon, sql, store, submitted};
 
 async fn until(notices: &mut Receiver<Notice>, wanted: Notice) {
     soon(async { while notices.recv().await.unwrap() != wanted {} }).await;
 }
 
 async fn quiet(notices: &mut Receiver<Notice>) {
-    let heard = tokio::time::timeout(Duration::from_millis(150), notices.recv()).await;
-    assert!(heard.is_err(), "{heard:?}");
+    tokio::select! {
+        heard = notices.recv() => panic!("{heard:?}"),
+        () = a_while() => {}
+    }
 }
 
-/// Waits until the listener listens: what comes before is lost.
+/// Waits until the listener listens: what comes before is lost. Hints come in order: after that of the last run
+/// nothing is under way.
 async fn listening(store: &coordinator::store::Store) -> Receiver<Notice> {
     let mut notices = store.subscribe();
-    let probe = WorkerId(Uuid::now_v7());
-    soon(async {
-        loop {
-            store.request_drain(probe, false).await.unwrap();
-            let heard = tokio::time::timeout(Duration::from_millis(100), notices.recv()).await;
-            if heard.is_ok_and(|notice| notice == Ok(Notice::Cluster)) {
-                return;
-            }
-        }
+    eventually(async || {
+        let probe = Notice::Run(submitted(store).await.id);
+        let heard = async { while notices.recv().await != Ok(probe) {} };
+        tokio::time::timeout(Duration::from_millis(100), heard).await.is_ok()
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    notices.resubscribe()
+    notices
 }
 
 #[tokio::test]
@@ -106,10 +103,5 @@ async fn the_listener_ends_with_the_store() {
                       WHERE datname = current_database() AND application_name = 'netplanner listener'";
     assert_eq!(number(&client, listeners).await, 1);
     drop(copy);
-    soon(async {
-        while number(&client, listeners).await > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    eventually(async || number(&client, listeners).await == 0).await;
 }

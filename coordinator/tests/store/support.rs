@@ -86,14 +86,8 @@ impl Leading {
 
     /// Waits until everything submitted is durable and returns what was told meanwhile.
     pub async fn settled(&mut self) -> Vec<Written> {
-        soon(async {
-            while self.handle.load().queued_facts > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
-        // the counters go down before the news goes out
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // on the one thread of a story nothing comes between the counters going down and the news going out
+        eventually(async || self.handle.load().queued_facts == 0).await;
         let mut told = Vec::new();
         while let Ok(written) = self.written.try_recv() {
             told.push(written);
@@ -105,6 +99,21 @@ impl Leading {
 /// Fails a story that hangs.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("within 30 seconds")
+}
+
+/// Waits until a condition holds.
+pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    soon(async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Lets enough time go by for what must not happen to happen.
+pub async fn a_while() {
+    tokio::time::sleep(Duration::from_millis(150)).await;
 }
 
 pub fn opened(run: RunId, stage: u32, shards: u32) -> Fact {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::support::{leading, number, opened, shard_with, sql, store, submitted};
+use crate::support::{eventually, leading, number, opened, shard_with, sql, store, submitted};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: cargo nextest run -p coordinator --run-ignored only throughput --no-capture"]
@@ -20,9 +20,7 @@ async fn rows_per_second() {
         for index in 0..ROWS {
             leader.handle.submit(shard_with(run, 0, index, &json));
         }
-        while leader.handle.load().queued_facts > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
+        eventually(async || leader.handle.load().queued_facts == 0).await;
         let took = began.elapsed().as_secs_f64();
         println!(
             "round {round}: {:.0} rows/s, {:.1} ms a batch",

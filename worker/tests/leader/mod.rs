@@ -110,11 +110,7 @@ impl Leader {
                 tokio::time::timeout(SOON, self.said.recv()).await.expect("a worker says something in time");
             let FromWorker { worker, incarnation, fact } = said.expect("the gateway lives");
             match fact {
-                WorkerFact::Hello(hello) => {
-                    self.workers.insert(worker, incarnation);
-                    self.hellos.insert(worker, hello);
-                    self.tell(worker, WorkerCommand::Welcome { heartbeat_ms: 200, silence_ms: 2_000 });
-                }
+                WorkerFact::Hello(hello) => self.welcome(worker, incarnation, hello),
                 WorkerFact::Heartbeat(_) => self.tell(worker, WorkerCommand::Heartbeat),
                 WorkerFact::Fetch { key, offset } => {
                     let piece = self.piece(key, offset);
@@ -123,6 +119,28 @@ impl Leader {
                 fact => return (worker, fact),
             }
         }
+    }
+
+    fn welcome(&mut self, worker: WorkerId, incarnation: u32, hello: Hello) {
+        self.workers.insert(worker, incarnation);
+        self.hellos.insert(worker, hello);
+        self.tell(worker, WorkerCommand::Welcome { heartbeat_ms: 200, silence_ms: 2_000 });
+    }
+
+    /// Answers nothing, as if it were frozen, until `worker` had enough of it and greets over another connection.
+    pub async fn freeze_until_left(&mut self, worker: WorkerId) {
+        let left = async {
+            loop {
+                let said = self.said.recv().await.expect("the gateway lives");
+                if let (true, WorkerFact::Hello(hello)) =
+                    (said.worker == worker && said.incarnation > self.workers[&worker], said.fact)
+                {
+                    return (said.incarnation, hello);
+                }
+            }
+        };
+        let (incarnation, hello) = tokio::time::timeout(SOON, left).await.expect("the worker leaves in time");
+        self.welcome(worker, incarnation, hello);
     }
 
     /// Hears until `wanted` finds what it looks for; `Started` may come at any time.
