@@ -132,102 +132,58 @@ fn circles(case: &Case, a: &str, b: &str) -> Option<Vec<u128>> {
         next_to[v].push((u, e));
     }
     let passable: Vec<bool> = case.topology.nodes.iter().map(|node| case.passable(&node.id)).collect();
-    let mut search = Search { next_to, passable, goal: b, steps: 0, found: Vec::new() };
-    let mut visited = vec![false; search.next_to.len()];
+    let starts = next_to[a].clone();
+    let mut visited = vec![false; next_to.len()];
     visited[a] = true;
-    // First away from `a` over each link, then on to `b`, then back to `a` over a later link than the first.
-    let starts = search.next_to[a].clone();
+    let mut walk =
+        Walk { next_to, passable, goal: b, visited, returns: Vec::new(), steps: 0, found: Vec::new() };
     for (position, &(v, e)) in starts.iter().enumerate() {
-        let returns = &starts[position + 1..];
-        search.outward(v, 1 << e, &mut visited, a, returns)?;
+        walk.returns = starts[position + 1..].to_vec();
+        walk.go(v, 1 << e, false)?;
     }
-    Some(search.found)
+    Some(walk.found)
 }
 
-struct Search {
+/// Walks away from home over one link, to the goal, and back home over a later link; no node twice.
+struct Walk {
+    /// Neighbours and links of each node.
     next_to: Vec<Vec<(usize, usize)>>,
     passable: Vec<bool>,
     goal: usize,
+    /// Where the walk is and has come from; home from the start.
+    visited: Vec<bool>,
+    /// Where a last hop home may begin, and over which link.
+    returns: Vec<(usize, usize)>,
     steps: usize,
     found: Vec<u128>,
 }
 
-impl Search {
-    fn outward(
-        &mut self,
-        v: usize,
-        links: u128,
-        visited: &mut [bool],
-        home: usize,
-        returns: &[(usize, usize)],
-    ) -> Option<()> {
-        if v == self.goal {
-            visited[v] = true;
-            let outcome = self.homeward(v, links, visited, home, returns);
-            visited[v] = false;
-            return outcome;
+impl Walk {
+    /// Goes on from `v` in every way; `seen_goal` on the way home. None if there are too many.
+    fn go(&mut self, v: usize, links: u128, seen_goal: bool) -> Option<()> {
+        if v != self.goal && !self.passable[v] {
+            return Some(());
         }
-        self.visit(v, visited, |search, visited, next, e| {
-            if next == home { Some(()) } else { search.outward(next, links | 1 << e, visited, home, returns) }
-        })
-    }
-
-    fn homeward(
-        &mut self,
-        v: usize,
-        links: u128,
-        visited: &mut [bool],
-        home: usize,
-        returns: &[(usize, usize)],
-    ) -> Option<()> {
-        // From here a last hop home over one of the links left for it, or on.
-        for &(_, e) in returns.iter().filter(|&&(near, e)| near == v && links >> e & 1 == 0) {
-            self.found.push(links | 1 << e);
+        let seen_goal = seen_goal || v == self.goal;
+        if seen_goal {
+            let hops_home = self.returns.iter().filter(|&&(near, _)| near == v);
+            self.found.extend(hops_home.map(|&(_, e)| links | 1 << e));
             if self.found.len() > MOST_CIRCLES {
                 return None;
             }
         }
-        let step = |search: &mut Self, visited: &mut [bool], next: usize, e: usize| {
-            if next == home || links >> e & 1 == 1 {
-                Some(())
-            } else {
-                search.homeward(next, links | 1 << e, visited, home, returns)
-            }
-        };
-        if v == self.goal { self.spread(v, visited, step) } else { self.visit(v, visited, step) }
-    }
-
-    /// Goes on from `v`, which is visited meanwhile.
-    fn visit(
-        &mut self,
-        v: usize,
-        visited: &mut [bool],
-        step: impl Fn(&mut Self, &mut [bool], usize, usize) -> Option<()>,
-    ) -> Option<()> {
-        if !self.passable[v] {
-            return Some(());
-        }
-        visited[v] = true;
-        let outcome = self.spread(v, visited, step);
-        visited[v] = false;
-        outcome
-    }
-
-    fn spread(
-        &mut self,
-        v: usize,
-        visited: &mut [bool],
-        step: impl Fn(&mut Self, &mut [bool], usize, usize) -> Option<()>,
-    ) -> Option<()> {
-        for (next, e) in self.next_to[v].clone() {
+        self.visited[v] = true;
+        for position in 0..self.next_to[v].len() {
             self.steps += 1;
             if self.steps > MOST_STEPS {
                 return None;
             }
-            if !visited[next] {
-                step(self, visited, next, e)?;
+            let (next, e) = self.next_to[v][position];
+            if !self.visited[next] {
+                self.go(next, links | 1 << e, seen_goal)?;
             }
         }
+        self.visited[v] = false;
         Some(())
     }
 }

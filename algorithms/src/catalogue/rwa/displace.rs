@@ -2,45 +2,38 @@
 
 use std::cmp::Reverse;
 
-use super::instance::{Arc, Pairing, Request, UNREACHABLE};
-use super::layers::{FREE, HOP, Layers, Prices};
-use super::router::{Place, Router, end_cost, index};
+use super::instance::{Arc, UNREACHABLE};
+use super::layers::{FREE, HOP};
+use super::quest::Quest;
+use super::router::{Place, Router, index};
 
 impl Router {
     /// The place that displaces least.
     ///
     /// Layers are searched in the order of what their ends alone cost at least, until that is above the best place;
     /// among equals from `offset` on, in a circle.
-    pub fn cheapest_place(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        prices: &Prices,
-        offset: usize,
-    ) -> Option<Place> {
-        let count = layers.count();
+    pub fn cheapest_place(&mut self, quest: Quest<'_>, offset: usize) -> Option<Place> {
+        let request = quest.request;
         let mut order = std::mem::take(&mut self.order);
         order.clear();
-        for turn in 0..count {
-            let layer = (offset + turn) % count;
-            let at_a = end_floor(layers, request, request.a, layer, prices);
-            let at_b = end_floor(layers, request, request.b, layer, prices);
+        for (turn, layer) in quest.layers_from(offset).enumerate() {
+            let at_a = end_floor(quest, request.a, layer);
+            let at_b = end_floor(quest, request.b, layer);
             if let (Some(at_a), Some(at_b)) = (at_a, at_b) {
-                order.push((at_a.max(at_b) + request.hops * HOP, index(turn)));
+                order.push((at_a.max(at_b) + request.hops * HOP, index(turn), layer));
             }
         }
         order.sort_unstable();
         let mut best: Option<Place> = None;
-        for &(floor, turn) in &order {
-            let layer = (offset + turn as usize) % count;
+        for &(floor, _, layer) in &order {
             let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
             if floor >= limit {
                 break;
             }
-            let found = if request.pairing == Pairing::Single {
-                self.single_in(layers, request, layer, limit, prices)
+            let found = if quest.is_single() {
+                self.single_in(quest, layer, limit)
             } else {
-                self.displacing_pair(layers, request, layer, limit, prices)
+                self.displacing_pair(quest, layer, limit)
             };
             if let Some(place) = found {
                 best = Some(place);
@@ -50,16 +43,11 @@ impl Router {
         best
     }
 
-    fn displacing_pair(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        layer: usize,
-        limit: u32,
-        prices: &Prices,
-    ) -> Option<Place> {
+    /// The pair of routes in `layer` that displaces least, if it costs less than `limit`.
+    fn displacing_pair(&mut self, quest: Quest<'_>, layer: usize, limit: u32) -> Option<Place> {
+        let Quest { layers, request, prices } = quest;
         // Where every bank serves every link, an end costs the same whatever the routes; else it depends on the links.
-        let instance = layers.instance;
+        let instance = quest.instance();
         let whole =
             |node: usize| instance.banks_of[node].clone().all(|bank| instance.banks[bank].serves.is_none());
         let mut ends = 0;
@@ -75,23 +63,23 @@ impl Router {
         let partial = |node: usize| !instance.open[node] && !whole(node);
         let (partial_a, partial_b) = (partial(request.a), partial(request.b));
         let price = |arc: Arc, from: usize| {
-            let mut price = layers.cheapest_fibre(arc.link, layer, prices)?.2 + HOP;
+            let mut price = quest.cheapest(arc.link, layer)?.1 + HOP;
             if partial_a && from == request.a {
-                price += layers.choose_banks(from, &[arc.link], layer, prices)?.1;
+                price += quest.end_price(from, &[arc.link], layer)?;
             }
             if partial_b && arc.node == request.b {
-                price += layers.choose_banks(arc.node, &[arc.link], layer, prices)?.1;
+                price += quest.end_price(arc.node, &[arc.link], layer)?;
             }
             Some(price)
         };
-        let mut place = self.pair_in(layers, request, layer, limit - ends, price)?;
+        let mut place = self.pair_in(quest, layer, limit - ends, price)?;
         // Prices of links count a holder once for each of its links; what it really costs counts it once.
         let mut holders: Vec<u32> = place
             .routes
             .iter()
             .flatten()
-            .filter_map(|&link| layers.cheapest_fibre(link, layer, prices))
-            .map(|(_, holder, _)| holder)
+            .filter_map(|&link| quest.cheapest(link, layer))
+            .map(|(holder, _)| holder)
             .filter(|&holder| holder != FREE)
             .collect();
         holders.sort_unstable();
@@ -99,22 +87,15 @@ impl Router {
         let hops: usize = place.routes.iter().map(Vec::len).sum();
         place.cost = u32::try_from(hops).unwrap_or(u32::MAX) * HOP
             + holders.iter().map(|&holder| prices.of(holder)).sum::<u32>()
-            + end_cost(layers, request, &place, prices)?;
+            + place.end_cost(quest)?;
         (place.cost < limit).then_some(place)
     }
 
     /// A* in one layer: a hop costs [`HOP`], a run of hops of one holder its price once. Distances in hops on the
     /// empty network never overestimate.
-    fn single_in(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        layer: usize,
-        limit: u32,
-        prices: &Prices,
-    ) -> Option<Place> {
-        let instance = layers.instance;
-        let &Request { a, b, rule, .. } = request;
+    fn single_in(&mut self, quest: Quest<'_>, layer: usize, limit: u32) -> Option<Place> {
+        let instance = quest.instance();
+        let (a, b) = (quest.request.a, quest.request.b);
         let ahead = &instance.distance[b];
         self.time += 1;
         self.queue.clear();
@@ -132,30 +113,28 @@ impl Router {
             }
             let held_by = self.holder[node];
             for &arc in &instance.adjacency[node] {
-                if arc.node == a || ahead[arc.node] == UNREACHABLE || !instance.allows(rule, arc, b) {
+                if arc.node == a || ahead[arc.node] == UNREACHABLE || !quest.allows(arc) {
                     continue;
                 }
                 let floor = u32::from(ahead[arc.node]) * HOP;
                 if cost + HOP + floor >= limit {
                     continue;
                 }
-                let (holder, price) = if layers.is_free(arc.link, layer) {
+                let (holder, price) = if quest.layers.is_free(arc.link, layer) {
                     (FREE, 0)
                 } else {
-                    match layers.cheapest_fibre(arc.link, layer, prices) {
+                    match quest.cheapest(arc.link, layer) {
                         None => continue,
-                        Some((_, holder, _)) if holder == held_by => (holder, 0),
-                        Some((_, holder, price)) => (holder, price),
+                        Some((holder, _)) if holder == held_by => (holder, 0),
+                        Some(found) => found,
                     }
                 };
                 let mut total = cost + HOP + price;
                 for end in [a, b] {
                     let here = if end == a { node == a } else { arc.node == b };
-                    if here && !instance.open[end] {
-                        match layers.choose_banks(end, &[arc.link], layer, prices) {
-                            None => total = u32::MAX,
-                            Some((_, price)) => total = total.saturating_add(price),
-                        }
+                    if here {
+                        let price = quest.end_price(end, &[arc.link], layer).unwrap_or(u32::MAX);
+                        total = total.saturating_add(price);
                     }
                 }
                 if total.saturating_add(floor) >= limit
@@ -186,20 +165,14 @@ impl Router {
     }
 }
 
-/// What the links at one end of `request` alone cost at least in `layer`; none if too few can be had.
-fn end_floor(
-    layers: &Layers<'_>,
-    request: &Request,
-    node: usize,
-    layer: usize,
-    prices: &Prices,
-) -> Option<u32> {
-    let links = layers.instance.adjacency[node].iter().map(|arc| arc.link);
-    let had = links.filter_map(|link| layers.cheapest_fibre(link, layer, prices));
-    if request.pairing == Pairing::Single {
-        return had.map(|(_, _, price)| price).min();
+/// What the links at one end of the request alone cost at least in `layer`; none if too few can be had.
+fn end_floor(quest: Quest<'_>, node: usize, layer: usize) -> Option<u32> {
+    let links = quest.instance().adjacency[node].iter().map(|arc| arc.link);
+    let had = links.filter_map(|link| quest.cheapest(link, layer));
+    if quest.is_single() {
+        return had.map(|(_, price)| price).min();
     }
-    let had: Vec<(u32, u32)> = had.map(|(_, holder, price)| (holder, price)).collect();
+    let had: Vec<(u32, u32)> = had.collect();
     let pairs =
         had.iter().enumerate().flat_map(|(i, one)| had[i + 1..].iter().map(move |other| (one, other)));
     pairs.map(|(one, other)| if one.0 == other.0 { one.1 } else { one.1 + other.1 }).min()

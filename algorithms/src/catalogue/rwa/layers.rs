@@ -52,6 +52,12 @@ impl Prices {
     }
 }
 
+/// Whether `member` is in a set of layers or channels, one bit each.
+#[inline]
+pub fn has(set: &[u64], member: usize) -> bool {
+    set[member / 64] >> (member % 64) & 1 == 1
+}
+
 /// The layers in use and who holds what in them.
 #[derive(Clone, Debug)]
 pub struct Layers<'a> {
@@ -116,7 +122,7 @@ impl<'a> Layers<'a> {
     /// Whether `link` has a free fibre in `layer`.
     #[inline]
     pub fn is_free(&self, link: usize, layer: usize) -> bool {
-        self.free[link * self.words + layer / 64] >> (layer % 64) & 1 == 1
+        has(self.free(link), layer)
     }
 
     /// Holder of a fibre in a layer.
@@ -136,7 +142,7 @@ impl<'a> Layers<'a> {
         debug_assert!(layer < self.capacity, "more layers than channels");
         self.channel.push(channel);
         for fibre in 0..self.fibres {
-            let closed = self.instance.closed[fibre][channel / 64] >> (channel % 64) & 1 == 1;
+            let closed = has(&self.instance.closed[fibre], channel);
             self.owner[layer * self.fibres + fibre] = if closed { CLOSED } else { FREE };
         }
         for link in 0..self.instance.links.len() {

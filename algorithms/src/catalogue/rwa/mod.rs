@@ -8,13 +8,14 @@
 //! | `task` | what is given: topology, requests, rules; requests of a traffic matrix |
 //! | `instance`, `indexing` | the same in indices |
 //! | `layers` | who holds what in each layer |
-//! | `disjoint`, `router`, `displace` | routes and disjoint pairs, free or displacing least |
+//! | `quest`, `disjoint`, `router`, `displace` | routes and disjoint pairs, free or displacing least |
 //! | `search`, `round`, `polish` | the search, a shard of it, and shorter routes at the end |
 //! | `bounds` | lower bounds with certificates |
 //! | `stages` | the stages, for this algorithm and those that embed it |
 //! | `report`, `blocked` | the plan in documents, with evidence for what is blocked |
 //!
-//! No signal quality is computed: the report says `qot: none`. Restoration is not planned.
+//! No signal quality is computed: the report says `qot: none`. Restoration is not planned: the report lists who asked
+//! for it under `unplanned`.
 
 pub mod blocked;
 pub mod bounds;
@@ -25,6 +26,7 @@ pub mod instance;
 pub mod layers;
 pub mod params;
 pub mod polish;
+pub mod quest;
 pub mod report;
 pub mod round;
 pub mod router;

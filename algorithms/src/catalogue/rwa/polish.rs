@@ -6,6 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::instance::Instance;
 use super::layers::Prices;
+use super::quest::Quest;
 use super::router::Router;
 use super::solution::Solution;
 use crate::control::Control;
@@ -34,7 +35,6 @@ pub fn polish(
         let mut improved = false;
         for &(_, request) in &order {
             control.check()?;
-            let own = &instance.requests[request as usize];
             let Some(before) = layers.eject(request) else { continue };
             let cost = |links: &mut dyn Iterator<Item = usize>| {
                 links.fold((0_u64, 0_u64), |(hops, metres), link| {
@@ -44,7 +44,7 @@ pub fn polish(
             let old =
                 cost(&mut before.routes.iter().flatten().map(|&fibre| instance.fibre_link[fibre as usize]));
             let better = router
-                .shortest_free_place(&layers, own, &prices)
+                .shortest_free_place(Quest::of(request, &layers, &prices))
                 .filter(|place| cost(&mut place.routes.iter().flatten().copied()) < old);
             let moved = better
                 .is_some_and(|place| layers.place(request, place.layer, &place.routes, &prices).is_some());

@@ -4,9 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::disjoint::{Ends, RouteFinder};
-use super::instance::{Arc, Instance, Pairing, Request};
-use super::layers::{FREE, HOP, Layers, Prices};
+use super::disjoint::RouteFinder;
+use super::instance::{Arc, Instance, Pairing};
+use super::layers::{FREE, HOP, has};
+use super::quest::Quest;
 
 /// A place for a request.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,16 @@ pub struct Place {
     pub routes: Vec<Vec<usize>>,
     /// What it costs.
     pub cost: u32,
+}
+
+impl Place {
+    /// What its ends cost.
+    pub(super) fn end_cost(&self, quest: Quest<'_>) -> Option<u32> {
+        let ends = |link: fn(&Vec<usize>) -> usize| self.routes.iter().map(link).collect::<Vec<usize>>();
+        let (firsts, lasts) = (ends(|route| route[0]), ends(|route| route[route.len() - 1]));
+        let at_a = quest.end_price(quest.request.a, &firsts, self.layer)?;
+        Some(at_a + quest.end_price(quest.request.b, &lasts, self.layer)?)
+    }
 }
 
 /// Memory for searches, kept between them.
@@ -36,7 +47,8 @@ pub struct Router {
     pub(super) stamp: Vec<u32>,
     pub(super) time: u32,
     pub(super) queue: BinaryHeap<Reverse<(u32, u32, u32)>>,
-    pub(super) order: Vec<(u32, u32)>,
+    /// What each layer costs at least, its turn, and the layer.
+    pub(super) order: Vec<(u32, u32, usize)>,
 }
 
 /// Which layer to take where several are equally good.
@@ -46,6 +58,16 @@ pub enum Preference {
     Lowest,
     /// The first at or after this one, in a circle.
     From(usize),
+}
+
+impl Preference {
+    /// The first layer to look at.
+    const fn offset(self) -> usize {
+        match self {
+            Self::Lowest => 0,
+            Self::From(layer) => layer,
+        }
+    }
 }
 
 impl Router {
@@ -72,45 +94,35 @@ impl Router {
     }
 
     /// A place of fewest hops that displaces nobody.
-    pub fn free_place(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        prices: &Prices,
-        preference: Preference,
-    ) -> Option<Place> {
-        if request.pairing != Pairing::Single {
-            return self.free_pair(layers, request, prices, preference);
+    pub fn free_place(&mut self, quest: Quest<'_>, preference: Preference) -> Option<Place> {
+        let offset = preference.offset();
+        if !quest.is_single() {
+            return self.free_pair(quest, offset);
         }
-        if !self.free_layers(layers, request, prices) {
+        if !self.free_layers(quest) {
             return None;
         }
-        let layer = pick(&self.goal, layers.count(), preference)?;
-        self.free_in(layers, request, layer, u32::MAX, prices, |_| HOP)
+        let layer = quest.layers_from(offset).find(|&layer| has(&self.goal, layer))?;
+        self.free_in(quest, layer, u32::MAX, |_| HOP)
     }
 
     /// The free place of fewest hops, and among those of least length.
-    pub fn shortest_free_place(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        prices: &Prices,
-    ) -> Option<Place> {
-        if request.pairing == Pairing::Single && !self.free_layers(layers, request, prices) {
+    pub fn shortest_free_place(&mut self, quest: Quest<'_>) -> Option<Place> {
+        if quest.is_single() && !self.free_layers(quest) {
             return None;
         }
         // Twelve bits of hops above twenty of length in units of 100 m.
-        let links = &layers.instance.links;
+        let links = &quest.instance().links;
         let long = |arc: Arc| {
             (1 << 20) + u32::try_from(links[arc.link].length_m / 100).unwrap_or(1 << 20).min(1 << 20)
         };
         let mut best: Option<Place> = None;
-        for layer in 0..layers.count() {
-            if request.pairing == Pairing::Single && self.goal[layer / 64] >> (layer % 64) & 1 == 0 {
+        for layer in quest.layers_from(0) {
+            if quest.is_single() && !has(&self.goal, layer) {
                 continue;
             }
             let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
-            if let Some(place) = self.free_in(layers, request, layer, limit, prices, long) {
+            if let Some(place) = self.free_in(quest, layer, limit, long) {
                 best = Some(place);
             }
         }
@@ -120,34 +132,32 @@ impl Router {
     /// The cheapest free place in `layer` that costs less than `limit`.
     fn free_in(
         &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
+        quest: Quest<'_>,
         layer: usize,
         limit: u32,
-        prices: &Prices,
         price: impl Fn(Arc) -> u32,
     ) -> Option<Place> {
+        let ends = quest.ends();
         let usable = |arc: Arc, from: usize| {
-            let usable = layers.is_free(arc.link, layer)
-                && (from != request.a || layers.can_end(request.a, arc.link, layer, prices))
-                && (arc.node != request.b || layers.can_end(request.b, arc.link, layer, prices));
+            let usable = quest.layers.is_free(arc.link, layer)
+                && (from != ends.a || quest.can_end(ends.a, arc.link, layer))
+                && (arc.node != ends.b || quest.can_end(ends.b, arc.link, layer));
             usable.then(|| price(arc))
         };
-        if request.pairing != Pairing::Single {
-            let place = self.pair_in(layers, request, layer, limit, usable)?;
-            return (end_cost(layers, request, &place, prices) == Some(0)).then_some(place);
+        if !quest.is_single() {
+            let place = self.pair_in(quest, layer, limit, usable)?;
+            return (place.end_cost(quest) == Some(0)).then_some(place);
         }
-        let ends = Ends { a: request.a, b: request.b, rule: request.rule };
-        let cost = self.finder.single(layers.instance, ends, limit, usable)?;
+        let cost = self.finder.single(quest.instance(), ends, limit, usable)?;
         Some(Place { layer, routes: vec![self.finder.routes[0].clone()], cost })
     }
 
     /// Breadth-first search in all layers at once: whether there is a free route, and into `goal` the layers with one
     /// of fewest hops.
-    fn free_layers(&mut self, layers: &Layers<'_>, request: &Request, prices: &Prices) -> bool {
-        let (instance, words) = (layers.instance, self.words);
-        let &Request { a, b, rule, .. } = request;
-        let count = layers.count();
+    fn free_layers(&mut self, quest: Quest<'_>) -> bool {
+        let (instance, words) = (quest.instance(), self.words);
+        let (a, b) = (quest.request.a, quest.request.b);
+        let count = quest.layers.count();
         self.reached.fill(0);
         self.active.clear();
         self.active.push(a);
@@ -161,19 +171,19 @@ impl Router {
             for position in 0..self.active.len() {
                 let node = self.active[position];
                 for &arc in &instance.adjacency[node] {
-                    if !instance.allows(rule, arc, b) {
+                    if !quest.allows(arc) {
                         continue;
                     }
-                    let free = layers.free(arc.link);
+                    let free = quest.layers.free(arc.link);
                     let mut news = 0;
                     for (word, free) in free.iter().enumerate() {
                         let at = arc.node * words + word;
                         let mut bits = self.current[node * words + word] & free & !self.reached[at];
                         if bits != 0 && node == a && !instance.open[a] {
-                            bits = ending(layers, a, arc.link, word, bits, prices);
+                            bits = ending(quest, a, arc.link, word, bits);
                         }
                         if bits != 0 && arc.node == b && !instance.open[b] {
-                            bits = ending(layers, b, arc.link, word, bits, prices);
+                            bits = ending(quest, b, arc.link, word, bits);
                         }
                         self.next[at] |= bits;
                         news |= bits;
@@ -205,28 +215,17 @@ impl Router {
         found
     }
 
-    fn free_pair(
-        &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
-        prices: &Prices,
-        preference: Preference,
-    ) -> Option<Place> {
-        let count = layers.count();
-        let offset = match preference {
-            Preference::Lowest => 0,
-            Preference::From(layer) => layer,
-        };
+    /// A free pair of fewest hops, in the first layer from `offset` on that has one.
+    fn free_pair(&mut self, quest: Quest<'_>, offset: usize) -> Option<Place> {
         let mut best: Option<Place> = None;
-        self.open_at_both_ends(layers, request);
-        for turn in 0..count {
-            let layer = (offset + turn) % count;
-            if self.goal[layer / 64] >> (layer % 64) & 1 == 0 {
+        self.open_at_both_ends(quest);
+        for layer in quest.layers_from(offset) {
+            if !has(&self.goal, layer) {
                 continue;
             }
             let limit = best.as_ref().map_or(u32::MAX, |best| best.cost);
-            if let Some(place) = self.free_in(layers, request, layer, limit, prices, |_| HOP) {
-                let least = place.cost == request.hops * HOP;
+            if let Some(place) = self.free_in(quest, layer, limit, |_| HOP) {
+                let least = place.cost == quest.request.hops * HOP;
                 best = Some(place);
                 if least {
                     break;
@@ -236,60 +235,40 @@ impl Router {
         best
     }
 
-    /// Into `goal` the layers in which two links are free at either end of `request`.
-    fn open_at_both_ends(&mut self, layers: &Layers<'_>, request: &Request) {
+    /// Into `goal` the layers in which two links are free at either end of the request.
+    fn open_at_both_ends(&mut self, quest: Quest<'_>) {
         for word in 0..self.words {
             let two = |node: usize| {
-                let free = layers.instance.adjacency[node].iter().map(|arc| layers.free(arc.link)[word]);
+                let free =
+                    quest.instance().adjacency[node].iter().map(|arc| quest.layers.free(arc.link)[word]);
                 free.fold((0, 0), |(one, two), bits| (one | bits, two | one & bits)).1
             };
-            self.goal[word] = two(request.a) & two(request.b);
+            self.goal[word] = two(quest.request.a) & two(quest.request.b);
         }
     }
 
     /// The cheapest pair in `layer` by the prices of arcs, without what its ends cost.
     pub(super) fn pair_in(
         &mut self,
-        layers: &Layers<'_>,
-        request: &Request,
+        quest: Quest<'_>,
         layer: usize,
         limit: u32,
         price: impl FnMut(Arc, usize) -> Option<u32>,
     ) -> Option<Place> {
-        let ends = Ends { a: request.a, b: request.b, rule: request.rule };
-        let node_disjoint = request.pairing == Pairing::Nodes;
-        let cost = self.finder.pair(layers.instance, ends, node_disjoint, limit, price)?;
+        let node_disjoint = quest.request.pairing == Pairing::Nodes;
+        let cost = self.finder.pair(quest.instance(), quest.ends(), node_disjoint, limit, price)?;
         Some(Place { layer, routes: self.finder.routes.to_vec(), cost })
     }
 }
 
-/// What the ends of `place` cost.
-pub(super) fn end_cost(
-    layers: &Layers<'_>,
-    request: &Request,
-    place: &Place,
-    prices: &Prices,
-) -> Option<u32> {
-    let mut total = 0;
-    for (node, first) in [(request.a, true), (request.b, false)] {
-        if layers.instance.open[node] {
-            continue;
-        }
-        let link = |route: &Vec<usize>| if first { route[0] } else { route[route.len() - 1] };
-        let links: Vec<usize> = place.routes.iter().map(link).collect();
-        total += layers.choose_banks(node, &links, place.layer, prices)?.1;
-    }
-    Some(total)
-}
-
 /// The layers among `bits` of a word in which `node` can end a request over `link`.
-fn ending(layers: &Layers<'_>, node: usize, link: usize, word: usize, bits: u64, prices: &Prices) -> u64 {
+fn ending(quest: Quest<'_>, node: usize, link: usize, word: usize, bits: u64) -> u64 {
     let mut left = bits;
     let mut kept = 0;
     while left != 0 {
         let bit = left.trailing_zeros() as usize;
         left &= left - 1;
-        if layers.can_end(node, link, word * 64 + bit, prices) {
+        if quest.can_end(node, link, word * 64 + bit) {
             kept |= 1 << bit;
         }
     }
@@ -302,14 +281,6 @@ fn mask(count: usize, word: usize) -> u64 {
         0 => 0,
         rest if rest >= 64 => u64::MAX,
         rest => (1 << rest) - 1,
-    }
-}
-
-fn pick(bits: &[u64], count: usize, preference: Preference) -> Option<usize> {
-    let has = |layer: &usize| bits[layer / 64] >> (layer % 64) & 1 == 1;
-    match preference {
-        Preference::Lowest => (0..count).find(has),
-        Preference::From(offset) => (0..count).map(|turn| (offset + turn) % count).find(has),
     }
 }
 

@@ -4,7 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::instance::Instance;
-use super::layers::{EJECTION, Layers, MAX_WEIGHT, Prices};
+use super::layers::{EJECTION, Layers, MAX_WEIGHT, Prices, has};
+use super::quest::Quest;
 use super::router::{Preference, Router};
 use super::solution::Solution;
 use crate::control::Control;
@@ -97,8 +98,8 @@ impl<'a> Search<'a> {
     }
 
     fn place_free(&mut self, request: u32, preference: Preference) -> bool {
-        let own = &self.instance.requests[request as usize];
-        self.router.free_place(&self.layers, own, &self.prices, preference).is_some_and(|place| {
+        let quest = Quest::of(request, &self.layers, &self.prices);
+        self.router.free_place(quest, preference).is_some_and(|place| {
             self.layers.place(request, place.layer, &place.routes, &self.prices).is_some()
         })
     }
@@ -154,8 +155,8 @@ impl<'a> Search<'a> {
         if self.place_free(request, Preference::From(offset)) {
             return;
         }
-        let own = &self.instance.requests[request as usize];
-        let place = self.router.cheapest_place(&self.layers, own, &self.prices, offset);
+        let quest = Quest::of(request, &self.layers, &self.prices);
+        let place = self.router.cheapest_place(quest, offset);
         let displaced =
             place.and_then(|place| self.layers.place(request, place.layer, &place.routes, &self.prices));
         let Some(displaced) = displaced else {
@@ -236,9 +237,7 @@ impl<'a> Search<'a> {
 fn channels_by_use(instance: &Instance) -> Vec<usize> {
     let mut channels: Vec<usize> = (0..instance.channels).collect();
     if !instance.uniform {
-        let closed_on = |channel: usize| {
-            instance.closed.iter().filter(|fibre| fibre[channel / 64] >> (channel % 64) & 1 == 1).count()
-        };
+        let closed_on = |channel: usize| instance.closed.iter().filter(|fibre| has(fibre, channel)).count();
         channels.sort_by_cached_key(|&channel| (closed_on(channel), channel));
     }
     channels
