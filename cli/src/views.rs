@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use optics::finding::Finding;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -386,48 +387,6 @@ pub struct Problem {
     pub errors: Vec<Finding>,
 }
 
-/// One finding in a request or a file.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Finding {
-    /// JSON pointer into the body.
-    #[serde(default)]
-    pub pointer: String,
-    /// What is wrong.
-    #[serde(default)]
-    pub detail: String,
-    /// The kind of finding.
-    #[serde(default)]
-    pub code: Option<String>,
-    /// Sheet of a spreadsheet.
-    #[serde(default)]
-    pub sheet: Option<String>,
-    /// Row of the sheet, from 1.
-    #[serde(default)]
-    pub row: Option<u32>,
-    /// Column of the sheet.
-    #[serde(default)]
-    pub column: Option<String>,
-    /// Number in the Excel templates' own list of errors.
-    #[serde(default)]
-    pub template_code: Option<u8>,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut place = Vec::new();
-        place.extend(self.sheet.as_ref().map(|sheet| format!("sheet {sheet:?}")));
-        place.extend(self.row.map(|row| format!("row {row}")));
-        place.extend(self.column.as_ref().map(|column| format!("column {column}")));
-        if place.is_empty() && !self.pointer.is_empty() {
-            place.push(self.pointer.clone());
-        }
-        if !place.is_empty() {
-            write!(f, "{}: ", place.join(", "))?;
-        }
-        write!(f, "{}", self.detail)
-    }
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = if self.title.is_empty() { "the server refused the request" } else { &self.title };
@@ -454,14 +413,14 @@ mod tests {
         let problem: Problem = serde_json::from_str(
             r#"{"type": "/docs/errors#import_refused", "title": "The file was refused; nothing was stored", "status": 422,
                 "code": "import_refused", "detail": "2 errors", "request_id": "r1", "errors": [
-                {"pointer": "", "detail": "names no node", "sheet": "Links", "row": 3, "column": "B"},
-                {"pointer": "/nodes/0/id", "detail": "is empty"}]}"#,
+                {"code": "NAME", "detail": "names no node", "sheet": "Links", "row": 3, "column": "To", "cell": "B3"},
+                {"code": "EMPTY_ID", "severity": "error", "pointer": "/nodes/0/id", "detail": "is empty"}]}"#,
         )
         .unwrap();
         assert_eq!(
             problem.to_string(),
             "The file was refused; nothing was stored (422 import_refused)\n  2 errors\n  \
-             - sheet \"Links\", row 3, column B: names no node\n  - /nodes/0/id: is empty"
+             - NAME at Links!B3: names no node\n  - EMPTY_ID at /nodes/0/id: is empty"
         );
     }
 

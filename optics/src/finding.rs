@@ -1,17 +1,19 @@
-//! What is wrong with a document, and where: the one form in which validation and import speak.
+//! What is wrong with a document or a request, and where: the one form in which validation, import and answers speak.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One thing found in a document.
+/// One thing found in a document or a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Which rule, in upper snake case (`DUPLICATE_ID`, `UNKNOWN_NODE`, …).
+    /// Which rule, in upper snake case (`DUPLICATE_ID`, `UNKNOWN_NODE`, …); of parameters the keyword of their schema
+    /// that they break (`minimum`, `required`, …).
     pub code: String,
     /// Whether it stands in the way.
     #[serde(default)]
     pub severity: Severity,
-    /// JSON pointer into the document; empty for the whole of it.
+    /// JSON pointer into the document or the request's body, or a query parameter or header in angle brackets
+    /// (`<query limit>`); empty for the whole of it.
     #[serde(default)]
     pub pointer: String,
     /// What is wrong, with the value that is.
@@ -22,7 +24,7 @@ pub struct Finding {
     /// Row of a sheet, or line of a text, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// Header of the column of a sheet.
+    /// The column: its heading in a sheet, its number in a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// The cell of a sheet (`D7`).
@@ -65,6 +67,13 @@ impl Finding {
     #[must_use]
     pub fn note(code: &str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(code, pointer, detail) }
+    }
+
+    /// The same in a larger document that has this one at the pointer `at`.
+    #[must_use]
+    pub fn below(mut self, at: &str) -> Self {
+        self.pointer.insert_str(0, at);
+        self
     }
 
     /// Whether it makes the document unusable.

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
 use super::context::HttpContext;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::json;
 
 /// Who asks. There are no accounts yet: whoever reaches the loopback address is the local user.
@@ -89,8 +89,7 @@ impl Call {
             let name = error.path().to_string();
             let detail = error.into_inner().to_string();
             let pointer = if name == "." { "<query>".to_owned() } else { format!("<query {name}>") };
-            ApiError::new(Code::InvalidQuery, format!("{}: {detail}", pointer.trim_matches(['<', '>'])))
-                .with(FieldError::at(pointer, detail))
+            ApiError::at(Code::InvalidQuery, pointer, detail)
         })
     }
 
@@ -117,10 +116,10 @@ impl Call {
     /// A header as text.
     pub fn header(&self, name: &HeaderName) -> Result<Option<&str>, ApiError> {
         let Some(value) = self.headers.get(name) else { return Ok(None) };
-        value.to_str().map(Some).map_err(|_| {
-            ApiError::new(Code::InvalidHeader, format!("{name} is not plain text"))
-                .with(FieldError::at(format!("<header {name}>"), "not plain text"))
-        })
+        value
+            .to_str()
+            .map(Some)
+            .map_err(|_| ApiError::at(Code::InvalidHeader, format!("<header {name}>"), "not plain text"))
     }
 }
 

@@ -119,48 +119,6 @@ codes! {
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong inside";
 }
 
-/// One finding in a request: where, and what.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer into the body, or the name of a query parameter or header in angle brackets.
-    pub pointer: String,
-    /// What is wrong.
-    pub detail: String,
-    /// The kind of finding, where one request can have several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The sheet of a spreadsheet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sheet: Option<String>,
-    /// The row (or the line of a text), from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub row: Option<u32>,
-    /// The column: its heading in a spreadsheet, its number in a text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-    /// The cell of a spreadsheet (`D7`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cell: Option<String>,
-    /// The number of the error in the Excel templates' own list of errors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template_code: Option<u8>,
-}
-
-impl FieldError {
-    /// A finding at a JSON pointer.
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into(), ..Self::default() }
-    }
-}
-
-impl From<&Finding> for FieldError {
-    fn from(finding: &Finding) -> Self {
-        let Finding { code, severity: _, pointer, detail, sheet, row, column, cell, template_code } =
-            finding.clone();
-        Self { pointer, detail, code: Some(code), sheet, row, column, cell, template_code }
-    }
-}
-
 /// The body of every error answer (RFC 9457, `application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -179,7 +137,13 @@ pub struct Problem {
     pub request_id: String,
     /// What is wrong where, if it can be said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
+    #[schema(schema_with = findings_schema)]
+    pub errors: Vec<Finding>,
+}
+
+/// Findings in answers: their schema is that of the crate that finds them.
+pub fn findings_schema() -> utoipa::openapi::schema::Array {
+    utoipa::openapi::schema::Array::new(utoipa::openapi::Ref::from_schema_name("Finding"))
 }
 
 /// The most findings in one answer; a file with more is beyond reading anyway.
@@ -194,7 +158,7 @@ pub struct ApiError {
     /// What happened this time.
     pub detail: String,
     /// Where.
-    pub errors: Vec<FieldError>,
+    pub errors: Vec<Finding>,
     /// When to try again, in seconds.
     pub retry_after_s: Option<u32>,
     /// `Allow` of a 405.
@@ -208,15 +172,17 @@ impl ApiError {
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s, allow: None }
     }
 
-    /// The same with a finding.
-    #[must_use]
-    pub fn with(mut self, error: FieldError) -> Self {
-        self.errors.push(error);
-        self
+    /// An error at one place of the request: a JSON pointer into the body, or `<query limit>`, `<header etag>`.
+    pub fn at(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let finding = Finding::error(&code.as_str().to_ascii_uppercase(), pointer, detail);
+        let place = finding.pointer.trim_matches(['<', '>']);
+        let told =
+            if place.is_empty() { finding.detail.clone() } else { format!("{place}: {}", finding.detail) };
+        Self::of(code, told, vec![finding])
     }
 
     /// An error made of findings.
-    pub fn of(code: Code, detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+    pub fn of(code: Code, detail: impl Into<String>, errors: Vec<Finding>) -> Self {
         Self { errors, ..Self::new(code, detail) }
     }
 
@@ -253,12 +219,10 @@ impl From<StoreError> for ApiError {
             StoreError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             StoreError::Stale { .. } => Self::new(Code::PreconditionFailed, detail),
             StoreError::Refused { code: "bad_cursor", .. } => {
-                let finding = FieldError::at("<query cursor>", detail.as_str());
-                Self::new(Code::InvalidQuery, detail).with(finding)
+                Self::at(Code::InvalidQuery, "<query cursor>", detail)
             }
             StoreError::Refused { code: "bad_path", .. } => {
-                let finding = FieldError::at("<query path>", detail.as_str());
-                Self::new(Code::InvalidPath, detail).with(finding)
+                Self::at(Code::InvalidPath, "<query path>", detail)
             }
             StoreError::Refused { .. } => Self::new(Code::InvalidBody, detail),
             StoreError::Fenced | StoreError::Settings(_) | StoreError::Internal(_) => {
@@ -301,6 +265,13 @@ mod tests {
             let status = format!("**{}**", code.status().as_u16());
             assert!(section.contains(&status), "{}: the section does not say {status}", code.as_str());
         }
+    }
+
+    #[test]
+    fn an_error_at_a_place_says_it_twice_in_the_same_words() {
+        let error = ApiError::at(Code::InvalidQuery, "<query limit>", "0 is not 1 to 500");
+        assert_eq!(error.detail, "query limit: 0 is not 1 to 500");
+        assert_eq!(error.errors, [Finding::error("INVALID_QUERY", "<query limit>", "0 is not 1 to 500")]);
     }
 
     #[test]

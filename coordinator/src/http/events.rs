@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::Answer;
 use super::call::Call;
 use super::context::HttpContext;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::negotiate::choose;
 use super::router::Outcome;
 use super::run_views::{ProgressView, RunView, StageView};
@@ -99,8 +99,7 @@ pub async fn events(call: Call) -> Outcome {
     let after = match call.header(&HeaderName::from_static("last-event-id"))? {
         Some(text) if !text.is_empty() => Some(text.parse::<i64>().map_err(|_| {
             let detail = format!("{text:?} is not the number of an event");
-            ApiError::new(Code::InvalidHeader, detail.clone())
-                .with(FieldError::at("<header last-event-id>", detail))
+            ApiError::at(Code::InvalidHeader, "<header last-event-id>", detail)
         })?),
         _ => after,
     };

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::input_views::InputView;
 use super::inputs::{self, Document, checked, of_kind, refusal, written};
 use super::json;
@@ -86,10 +86,10 @@ pub async fn make(call: Call) -> Outcome {
         .await
         .map_err(|error| ApiError::new(Code::Internal, format!("a matrix was not made: {error}")))?;
     let matrix =
-        made.map_err(|findings| refusal(Code::InvalidBody, "the model or the topology", &findings))?;
+        made.map_err(|findings| refusal(Code::InvalidBody, "the model or the topology", findings))?;
     let name = if matrix.name.is_empty() { format!("traffic on {about}") } else { matrix.name.clone() };
     let bytes = written(&matrix)?;
-    inputs::store(&call, name, comment, &matrix, bytes, &[]).await
+    inputs::store(&call, name, comment, &matrix, bytes, Vec::new()).await
 }
 
 async fn resolve(call: &Call, wanted: TopologyRef) -> Result<(Topology, String), ApiError> {
@@ -111,7 +111,7 @@ async fn resolve(call: &Call, wanted: TopologyRef) -> Result<(Topology, String),
         }
         _ => {
             let detail = "give exactly one of id (with or without version) and document";
-            Err(ApiError::new(Code::InvalidBody, detail).with(FieldError::at("/topology", detail)))
+            Err(ApiError::at(Code::InvalidBody, "/topology", detail))
         }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::error::FieldError;
+use super::error::findings_schema;
 use crate::store::inputs::{InputRow, VersionRow};
+use optics::finding::Finding;
 
 /// A new input.
 #[derive(Deserialize, ToSchema)]
@@ -75,7 +76,8 @@ pub struct InputView {
     pub latest: VersionView,
     /// Notes on the document, where it has just been stored: nothing that stands in the way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<FieldError>,
+    #[schema(schema_with = findings_schema)]
+    pub notes: Vec<Finding>,
 }
 
 /// A version of an input.
@@ -115,9 +117,11 @@ pub struct Validity {
     /// Whether it can be stored and planned on.
     pub valid: bool,
     /// Everything that stands in the way.
-    pub errors: Vec<FieldError>,
+    #[schema(schema_with = findings_schema)]
+    pub errors: Vec<Finding>,
     /// Worth knowing.
-    pub notes: Vec<FieldError>,
+    #[schema(schema_with = findings_schema)]
+    pub notes: Vec<Finding>,
     /// Key figures, if it could be read.
     #[schema(value_type = Object)]
     pub summary: Option<Value>,

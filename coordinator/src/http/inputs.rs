@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::input_views::{
     ImportQuery, InputList, InputPatch, InputView, ListQuery, NewInputBody, NewVersionBody, PageQuery,
     ValidateBody, ValidateQuery, Validity, VersionDocument, VersionList, VersionView,
@@ -86,7 +86,7 @@ pub async fn create<D: Document>(call: Call) -> Outcome {
     let (document, notes) = checked::<D>(body.document.get().as_bytes(), "/document")?;
     let name = body.name.filter(|name| !name.is_empty()).unwrap_or_else(|| document.own_name().to_owned());
     let bytes = Bytes::copy_from_slice(body.document.get().as_bytes());
-    store::<D>(&call, name, body.comment, &document, bytes, &notes).await
+    store::<D>(&call, name, body.comment, &document, bytes, notes).await
 }
 
 /// Stores a document made of a file.
@@ -96,11 +96,11 @@ pub async fn import<D: Document>(call: Call) -> Outcome {
     let options = options(query.name.as_deref(), query.route_factor, query.demand_unit_gbps)?;
     let Imported { document, notes } = read::<D>(format, call.body.clone(), options)
         .await?
-        .map_err(|Refused { findings }| refusal(Code::ImportRefused, "the file", &findings))?;
+        .map_err(|Refused { findings }| refusal(Code::ImportRefused, "the file", findings))?;
     let name = query.name.filter(|name| !name.is_empty()).unwrap_or_else(|| document.own_name().to_owned());
     let comment = query.comment.unwrap_or_else(|| format!("imported from {}", format.name()));
     let bytes = written(&document)?;
-    store::<D>(&call, name, comment, &document, bytes, &notes).await
+    store::<D>(&call, name, comment, &document, bytes, notes).await
 }
 
 /// Stores a new input.
@@ -110,7 +110,7 @@ pub async fn store<D: Document>(
     comment: String,
     document: &D,
     bytes: Bytes,
-    notes: &[Finding],
+    notes: Vec<Finding>,
 ) -> Outcome {
     let name = if name.trim().is_empty() { "untitled".to_owned() } else { name };
     check_text(&name, NAME_CHARS, "/name")?;
@@ -119,7 +119,7 @@ pub async fn store<D: Document>(
     let input = NewInput { kind: D::KIND, name, author: call.principal.name().to_owned(), version };
     let created = call.context.store.create_input(input, call.idempotency()?).await?;
     let (path, etag) = (format!("{}/{}", D::PATH, created.input.id), created.input.revision.to_string());
-    let notes = if created.replayed { Vec::new() } else { notes.iter().map(FieldError::from).collect() };
+    let notes = if created.replayed { Vec::new() } else { notes };
     let view = InputView { notes, ..created.input.into() };
     let answer = Answer::json(&view)?.status(StatusCode::CREATED);
     Ok(answer.location(&path).etag(&etag).replayed(created.replayed))
@@ -139,8 +139,7 @@ pub async fn rename<D: Document>(call: Call) -> Outcome {
     let InputPatch { name } = call.json()?;
     check_text(&name, NAME_CHARS, "/name")?;
     if name.trim().is_empty() {
-        let finding = FieldError::at("/name", "a name cannot be empty");
-        return Err(ApiError::new(Code::InvalidBody, "a name cannot be empty").with(finding));
+        return Err(ApiError::at(Code::InvalidBody, "/name", "a name cannot be empty"));
     }
     let input = call.context.store.rename_input(D::KIND, id, &name, revision).await.map_err(of_kind::<D>)?;
     let etag = input.revision.to_string();
@@ -169,8 +168,7 @@ pub async fn append<D: Document>(call: Call) -> Outcome {
     let revision = if call.headers.contains_key(IF_MATCH) { call.required_revision()? } else { None };
     let body: NewVersionBody = call.json()?;
     if body.comment.trim().is_empty() {
-        let finding = FieldError::at("/comment", "say what changed");
-        return Err(ApiError::new(Code::InvalidBody, "a version needs a comment").with(finding));
+        return Err(ApiError::at(Code::InvalidBody, "/comment", "a version needs one: say what changed"));
     }
     check_text(&body.comment, COMMENT_CHARS, "/comment")?;
     let (document, notes) = checked::<D>(body.document.get().as_bytes(), "/document")?;
@@ -185,7 +183,7 @@ pub async fn append<D: Document>(call: Call) -> Outcome {
         .map_err(of_kind::<D>)?;
     let path = format!("{}/{id}/versions/{}", D::PATH, created.input.latest.version);
     let etag = created.input.revision.to_string();
-    let notes = if created.replayed { Vec::new() } else { notes.iter().map(FieldError::from).collect() };
+    let notes = if created.replayed { Vec::new() } else { notes };
     let view = InputView { notes, ..created.input.into() };
     let answer = Answer::json(&view)?.status(StatusCode::CREATED);
     Ok(answer.location(&path).etag(&etag).replayed(created.replayed))
@@ -214,20 +212,19 @@ pub async fn validate<D: Document>(call: Call) -> Outcome {
     } else {
         let body: ValidateBody = call.json()?;
         let document: D = json::parse_below(body.document.get().as_bytes(), "/document")?;
-        let findings = document.findings().into_iter().map(|finding| below(finding, "/document")).collect();
+        let findings = document.findings().into_iter().map(|finding| finding.below("/document")).collect();
         (findings, Some(document.summary()))
     };
-    let (errors, notes): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.is_error());
-    let of = |list: Vec<&Finding>| list.into_iter().map(FieldError::from).collect::<Vec<_>>();
-    Answer::json(&Validity { valid: errors.is_empty(), errors: of(errors), notes: of(notes), summary })
+    let (errors, notes): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
+    Answer::json(&Validity { valid: errors.is_empty(), errors, notes, summary })
 }
 
 /// Reads a document and refuses it if anything in it is an error; otherwise gives the notes back.
 pub fn checked<D: Document>(bytes: &[u8], at: &str) -> Result<(D, Vec<Finding>), ApiError> {
     let document: D = json::parse_below(bytes, at)?;
-    let findings: Vec<_> = document.findings().into_iter().map(|finding| below(finding, at)).collect();
+    let findings: Vec<_> = document.findings().into_iter().map(|finding| finding.below(at)).collect();
     if findings.iter().any(Finding::is_error) {
-        return Err(refusal(Code::InvalidDocument, "the document", &findings));
+        return Err(refusal(Code::InvalidDocument, "the document", findings));
     }
     Ok((document, findings))
 }
@@ -270,24 +267,18 @@ fn options(
 }
 
 fn wrong_query(name: &str, detail: String) -> ApiError {
-    ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at(format!("<query {name}>"), detail))
+    ApiError::at(Code::InvalidQuery, format!("<query {name}>"), detail)
 }
 
 /// A refusal that lists every error among `findings`.
-pub fn refusal(code: Code, what: &str, findings: &[Finding]) -> ApiError {
-    let errors: Vec<FieldError> =
-        findings.iter().filter(|finding| finding.is_error()).map(FieldError::from).collect();
-    let detail = match findings.iter().find(|finding| finding.is_error()) {
-        None => format!("{what} cannot be read"),
-        Some(first) if errors.len() == 1 => first.to_string(),
-        Some(first) => format!("{} errors in {what}; the first: {first}", errors.len()),
+pub fn refusal(code: Code, what: &str, findings: Vec<Finding>) -> ApiError {
+    let errors: Vec<Finding> = findings.into_iter().filter(Finding::is_error).collect();
+    let detail = match &errors[..] {
+        [] => format!("{what} cannot be read"),
+        [only] => only.to_string(),
+        [first, ..] => format!("{} errors in {what}; the first: {first}", errors.len()),
     };
     ApiError::of(code, detail, errors)
-}
-
-fn below(mut finding: Finding, at: &str) -> Finding {
-    finding.pointer.insert_str(0, at);
-    finding
 }
 
 /// A stored document as part of an answer.
@@ -311,8 +302,7 @@ fn check_text(text: &str, most: usize, pointer: &str) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(ApiError::new(Code::InvalidBody, format!("{pointer}: {detail}"))
-        .with(FieldError::at(pointer, detail)))
+    Err(ApiError::at(Code::InvalidBody, pointer, detail))
 }
 
 impl Call {
@@ -341,8 +331,7 @@ impl Call {
         let Some(key) = self.header(&name)? else { return Ok(None) };
         if key.is_empty() || key.len() > 200 {
             let detail = "an idempotency key has 1 to 200 characters";
-            let finding = FieldError::at("<header idempotency-key>", detail);
-            return Err(ApiError::new(Code::InvalidHeader, detail).with(finding));
+            return Err(ApiError::at(Code::InvalidHeader, "<header idempotency-key>", detail));
         }
         let mut whole = format!("{} {}?{}\n", self.method, self.path, self.query).into_bytes();
         whole.extend_from_slice(&self.body);

@@ -3,7 +3,7 @@
 use common::limits::DOCUMENT_DEPTH;
 use serde::de::DeserializeOwned;
 
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 
 /// Parses a body. Nothing is built of it before it is known to be flat enough and storable as JSONB.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
@@ -51,24 +51,27 @@ fn of_serde(error: &serde_json::Error, pointer: String) -> ApiError {
     // serde_json ends its messages with the position, which has fields of its own here
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-    let finding = FieldError {
-        row: u32::try_from(error.line()).ok(),
-        column: Some(error.column().to_string()),
-        ..FieldError::at(pointer, message.clone())
-    };
     if error.is_data() {
-        ApiError::new(Code::InvalidBody, message).with(finding)
+        located(Code::InvalidBody, pointer, message.clone(), &message, error.line(), error.column())
     } else {
         malformed(&message, error.line(), error.column())
     }
 }
 
 fn malformed(what: &str, line: usize, column: usize) -> ApiError {
-    ApiError::new(Code::MalformedJson, format!("{what} at line {line}, column {column}")).with(FieldError {
-        row: u32::try_from(line).ok(),
-        column: Some(column.to_string()),
-        ..FieldError::at("", what)
-    })
+    let detail = format!("{what} at line {line}, column {column}");
+    located(Code::MalformedJson, String::new(), detail, what, line, column)
+}
+
+/// An error with one finding, which has a line and a column of the body.
+fn located(code: Code, pointer: String, detail: String, what: &str, line: usize, column: usize) -> ApiError {
+    let mut error = ApiError::at(code, pointer, what);
+    error.detail = detail;
+    for finding in &mut error.errors {
+        finding.row = u32::try_from(line).ok();
+        finding.column = Some(column.to_string());
+    }
+    error
 }
 
 /// Refuses what is nested too deep, `\u0000` (which JSONB cannot hold) and what is not UTF-8, saying where.

@@ -62,6 +62,7 @@ fn add_documents(document: &mut Value) {
         ("TrafficMatrix", schemars::schema_for!(optics::traffic::TrafficMatrix)),
         ("Equipment", schemars::schema_for!(optics::equipment::Equipment)),
         ("PlanReport", schemars::schema_for!(optics::report::PlanReport)),
+        ("Finding", schemars::schema_for!(optics::finding::Finding)),
     ];
     let mut schemas = Map::new();
     for (name, schema) in documents {

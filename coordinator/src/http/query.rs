@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::router::Outcome;
 use super::runs::run_id;
 use crate::store::StoreError;
@@ -59,10 +59,8 @@ pub struct FoundValue {
 pub async fn query(call: Call) -> Outcome {
     let id = run_id(&call)?;
     let PathQuery { path, over, stage, limit } = call.query()?;
-    let wrong = |name: &str, detail: String| {
-        Err(ApiError::new(Code::InvalidQuery, detail.clone())
-            .with(FieldError::at(format!("<query {name}>"), detail)))
-    };
+    let wrong =
+        |name: &str, detail: String| Err(ApiError::at(Code::InvalidQuery, format!("<query {name}>"), detail));
     let over = match over.as_deref() {
         None | Some("report") => QueryOver::Report,
         Some("shards") => QueryOver::Shards { stage },

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError, Problem};
+use super::error::{ApiError, Code, Problem};
 use super::negotiate::choose;
 use super::router::Outcome;
 use super::runs::run_id;
@@ -66,7 +66,7 @@ fn wanted(call: &Call, format: Option<&str>) -> Result<Option<ResultFormat>, Api
         Some(name) => ResultFormat::from_extension(name).map(Some).ok_or_else(|| {
             let known = ResultFormat::ALL.map(ResultFormat::extension).join(", ");
             let detail = format!("{name:?} is not one of json, {known}");
-            ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at("<query format>", detail))
+            ApiError::at(Code::InvalidQuery, "<query format>", detail)
         }),
         None => {
             let offers: Vec<&str> = std::iter::once("application/json")

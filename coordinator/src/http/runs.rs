@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::inputs::page;
 use super::router::Outcome;
 use super::run_views::{RunList, RunView, StageList, StageView};
@@ -109,8 +109,7 @@ fn states(list: &str) -> Result<Vec<RunPhase>, ApiError> {
             all.into_iter().find(|phase| phase.as_str() == name.trim()).ok_or_else(|| {
                 let known = all.map(RunPhase::as_str).join(", ");
                 let detail = format!("{name:?} is not a state; there are {known}");
-                ApiError::new(Code::InvalidQuery, detail.clone())
-                    .with(FieldError::at("<query state>", detail))
+                ApiError::at(Code::InvalidQuery, "<query state>", detail)
             })
         })
         .collect()

@@ -7,9 +7,10 @@ use common::algorithm::AlgorithmDescriptor;
 use common::ids::ContentHash;
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use optics::finding::Finding;
 use serde_json::Value;
 
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::json::escape;
 
 /// The most compiled schemas kept: a catalogue has some dozens, in a few versions.
@@ -23,7 +24,7 @@ impl Schemas {
     /// Everything in `params` that the algorithm's schema does not allow, with pointers below `/params`.
     pub fn check(&self, algorithm: &AlgorithmDescriptor, params: &Value) -> Result<(), ApiError> {
         let validator = self.compiled(algorithm)?;
-        let errors: Vec<FieldError> = validator
+        let errors: Vec<Finding> = validator
             .iter_errors(params)
             .take(super::error::FINDINGS)
             .flat_map(|error| findings(&error))
@@ -60,10 +61,9 @@ impl Schemas {
 }
 
 /// One finding per unknown or missing parameter, at the parameter rather than at its object.
-fn findings(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
+fn findings(error: &jsonschema::ValidationError<'_>) -> Vec<Finding> {
     let base = format!("/params{}", error.instance_path());
-    let code = Some(error.kind().keyword().to_owned());
-    let at = |pointer, detail| FieldError { code: code.clone(), ..FieldError::at(pointer, detail) };
+    let at = |pointer: String, detail: String| Finding::error(error.kind().keyword(), pointer, detail);
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
 use super::inputs::page;
 use super::router::Outcome;
 use super::runs::run_id;
@@ -108,6 +108,6 @@ fn state_of(text: &str) -> Result<ShardState, ApiError> {
     let all = [ShardState::Open, ShardState::Failed, ShardState::Stored];
     all.into_iter().find(|&state| name(state) == text).ok_or_else(|| {
         let detail = format!("{text:?} is not open, failed or stored");
-        ApiError::new(Code::InvalidQuery, detail.clone()).with(FieldError::at("<query state>", detail))
+        ApiError::at(Code::InvalidQuery, "<query state>", detail)
     })
 }

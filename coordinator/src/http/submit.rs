@@ -10,6 +10,7 @@ use common::ids::{ContentHash, RunId};
 use common::run::RunPhase;
 use http::StatusCode;
 use optics::equipment::Equipment;
+use optics::finding::Finding;
 use optics::topology::Topology;
 use optics::traffic::TrafficMatrix;
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::error::{ApiError, Code, FieldError, Problem};
+use super::error::{ApiError, Code, Problem};
 use super::inputs::checked;
 use super::json;
 use super::router::Outcome;
@@ -162,10 +163,7 @@ async fn accept(call: &Call, run: NewRun) -> Outcome {
 }
 
 fn check_order(body: &NewRunBody) -> Result<(), ApiError> {
-    let wrong = |pointer: &str, detail: String| {
-        Err(ApiError::new(Code::InvalidBody, format!("{pointer}: {detail}"))
-            .with(FieldError::at(pointer, detail)))
-    };
+    let wrong = |pointer: &str, detail: String| Err(ApiError::at(Code::InvalidBody, pointer, detail));
     if !PRIORITIES.contains(&body.priority) {
         return wrong("/priority", format!("{} is not −100 to 100", body.priority));
     }
@@ -207,7 +205,7 @@ async fn algorithm(call: &Call, name: &str, version: Option<u32>) -> Result<Algo
     } else {
         ("/version", format!("{name} has no such version; there is {}", versions.join(", ")))
     };
-    Err(ApiError::new(Code::UnknownAlgorithm, detail.clone()).with(FieldError::at(pointer, detail)))
+    Err(ApiError::at(Code::UnknownAlgorithm, pointer, detail))
 }
 
 fn params(
@@ -236,11 +234,15 @@ async fn inputs(
         let known: Vec<&str> = algorithm.inputs.iter().map(|known| known.role.as_str()).collect();
         let takes = if known.is_empty() { "no inputs".to_owned() } else { known.join(", ") };
         let pointer = format!("/inputs/{}", json::escape(role));
-        errors.push(FieldError::at(pointer, format!("{} takes {takes}", algorithm.name)));
+        errors.push(Finding::error("UNKNOWN_ROLE", pointer, format!("{} takes {takes}", algorithm.name)));
     }
     for role in algorithm.inputs.iter().filter(|known| known.required && !refs.contains_key(&known.role)) {
         let pointer = format!("/inputs/{}", role.role);
-        errors.push(FieldError::at(pointer, format!("{} needs a {}", algorithm.name, role.role)));
+        errors.push(Finding::error(
+            "MISSING_INPUT",
+            pointer,
+            format!("{} needs a {}", algorithm.name, role.role),
+        ));
     }
     if !errors.is_empty() {
         let detail = errors.iter().map(|error| error.detail.as_str()).collect::<Vec<_>>().join("; ");
@@ -258,7 +260,7 @@ async fn inputs(
 }
 
 fn refused(pointer: String, detail: String) -> ApiError {
-    ApiError::new(Code::InvalidInputs, detail.clone()).with(FieldError::at(pointer, detail))
+    ApiError::at(Code::InvalidInputs, pointer, detail)
 }
 
 async fn resolve(
@@ -362,13 +364,10 @@ async fn check_together(call: &Call, inputs: &[RunInput], new: &[NewDocument]) -
     })
     .await
     .map_err(|error| ApiError::new(Code::Internal, format!("a check did not end: {error}")))??;
-    let errors: Vec<FieldError> = findings
-        .iter()
-        .filter(|finding| finding.is_error())
-        .map(|finding| {
-            let error = FieldError::from(finding);
-            FieldError { pointer: format!("/inputs/traffic{}", error.pointer), ..error }
-        })
+    let errors: Vec<Finding> = findings
+        .into_iter()
+        .filter(Finding::is_error)
+        .map(|finding| finding.below("/inputs/traffic"))
         .collect();
     match errors.first() {
         None => Ok(()),
