@@ -8,11 +8,11 @@ mod oracle;
 use algorithms::local::LocalRun;
 use algorithms::{AlgorithmError, Control, Documents};
 use optics::plan::{BlockedReason, BoundMethod, PathRole};
-use optics::report::PlanReport;
+use optics::report::{PlanReport, Wish};
 use optics::topology::{
     AddDropBank, AddDropKind, Contention, Fibre, Link, Node, Topology, UnavailableSpectrum,
 };
-use optics::traffic::{Demand, Disjointness, Protection, ProtectionSource, TrafficMatrix};
+use optics::traffic::{Demand, Disjointness, Protection, ProtectionSource, Restoration, TrafficMatrix};
 
 /// A network of nodes `0`, `1`, … with links of 100 km, named by their position.
 fn network(nodes: usize, links: &[(usize, usize)]) -> Topology {
@@ -330,6 +330,20 @@ fn wishes_that_cannot_be_planned_are_refused_by_name() {
     assert!(refused(&|own| own.a = "nowhere".to_owned()).contains("nowhere"));
     let error = try_plan(&own, &all_to_all(4), r#"{"spacing_ghz": 33.0}"#, 1).expect_err("not a multiple");
     assert!(matches!(error, AlgorithmError::InvalidParams { pointer, .. } if pointer == "/spacing_ghz"));
+}
+
+#[test]
+fn restoration_is_not_planned_and_the_report_says_so() {
+    let restored = |number| Demand { restoration: Restoration::Advanced, ..demand(number, 0, 2) };
+    let report = plan(&ring(4), &traffic([demand(0, 0, 1), restored(1), restored(2)]));
+    assert_eq!(report.plan.lightpaths.len(), 3);
+    let [unplanned] = &report.unplanned[..] else { panic!("{:?}", report.unplanned) };
+    assert_eq!(
+        (unplanned.wish, &unplanned.demands[..]),
+        (Wish::Restoration, &["d1", "d2"].map(str::to_owned)[..])
+    );
+    assert!(unplanned.detail.contains("restoration"), "{}", unplanned.detail);
+    assert_eq!(plan(&ring(4), &all_to_all(4)).unplanned, []);
 }
 
 #[test]

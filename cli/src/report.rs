@@ -2,7 +2,7 @@
 
 use optics::grooming::GroomingSummary;
 use optics::plan::Summary;
-use optics::report::LinkUse;
+use optics::report::{LinkUse, Unplanned};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,6 +30,9 @@ pub fn show(report: &Value) {
         return;
     };
     key_figures(&summary);
+    for unplanned in part::<Vec<Unplanned>>(report, "unplanned").unwrap_or_default() {
+        print::line(format_args!("not planned: {}", unplanned.detail));
+    }
     if let Some(links) = part::<Vec<LinkUse>>(report, "links") {
         link_use(links);
     }

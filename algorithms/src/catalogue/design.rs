@@ -81,7 +81,7 @@ pub struct DesignReport {
 
 impl Algorithm for Design {
     const NAME: &'static str = "design";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str =
         "Grooms client services, then routes the lightpaths and assigns wavelengths: a network in one run.";
     const STAGES: &'static [StageInfo] =

@@ -113,7 +113,8 @@ pub fn plan_report_in(report: &Value) -> Option<PlanReport> {
 }
 
 fn plan_report(object: &Map<String, Value>) -> Option<PlanReport> {
-    const FIELDS: [&str; 7] = ["summary", "plan", "links", "nodes", "routes", "changes", "lengths"];
+    const FIELDS: [&str; 8] =
+        ["summary", "plan", "links", "nodes", "routes", "changes", "unplanned", "lengths"];
     let own: Map<String, Value> =
         FIELDS.iter().filter_map(|field| Some(((*field).to_owned(), object.get(*field)?.clone()))).collect();
     serde_json::from_value(Value::Object(own)).ok()

@@ -191,6 +191,7 @@ pub(super) fn summary(report: &PlanReport) -> Vec<(&'static str, String)> {
         ("largest latency µs", number(report.routes.max_latency_us)),
         ("violations", summary.violations.to_string()),
     ]);
+    rows.extend(report.unplanned.iter().map(|unplanned| ("not planned", unplanned.detail.clone())));
     rows
 }
 

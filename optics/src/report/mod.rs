@@ -8,9 +8,10 @@ mod usage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Lightpath, LightpathPath, LightpathState, Plan, Summary};
+use crate::plan::{Lightpath, LightpathPath, LightpathState, PathRole, Plan, Summary};
 use crate::request::LightpathRequest;
 use crate::topology::{LengthOrigin, Link, Topology};
+use crate::traffic::Restoration;
 
 /// The report of `rwa` and, embedded, of `design`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,9 @@ pub struct PlanReport {
     pub routes: RouteFigures,
     /// What differs from the plan that the run started from.
     pub changes: Changes,
+    /// What was asked for and is not planned: the plan is as if nobody had asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplanned: Vec<Unplanned>,
     /// How lengths came about, where they were not given, in the topology's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lengths: Option<LengthOrigin>,
@@ -115,6 +119,26 @@ pub struct Changes {
     pub removed: u32,
 }
 
+/// A wish that a plan passes over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unplanned {
+    /// What was asked for.
+    pub wish: Wish,
+    /// The same in words.
+    pub detail: String,
+    /// The demands that asked for it, in the order of their requests.
+    pub demands: Vec<String>,
+}
+
+/// What a plan may pass over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Restoration: a path after a failure.
+    Restoration,
+}
+
 impl PlanReport {
     /// Describes `plan`, which must only name what `topology` has; otherwise what it names is not counted.
     ///
@@ -128,6 +152,7 @@ impl PlanReport {
             (usage::of_links(topology, &plan), usage::of_nodes(topology, &links, &plan));
         let routes = routes::figures(topology, &links, &plan);
         let changes = changes(&plan);
+        let unplanned = unplanned(requests, &plan);
         Self {
             summary,
             plan,
@@ -135,6 +160,7 @@ impl PlanReport {
             nodes: node_use,
             routes,
             changes,
+            unplanned,
             lengths: topology.lengths.clone(),
         }
     }
@@ -197,6 +223,25 @@ fn summarise(links: &BTreeMap<&str, &Link>, requests: &[LightpathRequest], plan:
         bounds: plan.bounds.clone(),
         gap: best.filter(|_| plan.blocked.is_empty()).map(|bound| figure(achieved - bound)),
     }
+}
+
+/// Restoration that was asked for and of which the plan has no path.
+fn unplanned(requests: &[LightpathRequest], plan: &Plan) -> Vec<Unplanned> {
+    let restorations = paths(plan).filter(|(_, path)| path.role == PathRole::Restoration);
+    let restored: BTreeSet<&str> = restorations.map(|(lightpath, _)| lightpath.id.as_str()).collect();
+    let mut seen = BTreeSet::new();
+    let demands: Vec<String> = requests
+        .iter()
+        .filter(|request| request.restoration != Restoration::None && !restored.contains(request.id.as_str()))
+        .filter(|request| seen.insert(&request.demand))
+        .map(|request| request.demand.clone())
+        .collect();
+    if demands.is_empty() {
+        return Vec::new();
+    }
+    let detail =
+        format!("{} of the demands ask for restoration, which this plan does not have", demands.len());
+    vec![Unplanned { wish: Wish::Restoration, detail, demands }]
 }
 
 fn changes(plan: &Plan) -> Changes {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::spectrum::edges;
 use super::{Case, Found};
+use crate::plan::PathRole;
 use crate::report::PlanReport;
+use crate::traffic::Restoration;
 
 pub(super) fn check(case: &Case, report: &PlanReport, found: &mut Found) {
     let plan = case.plan;
@@ -82,5 +84,29 @@ pub(super) fn check(case: &Case, report: &PlanReport, found: &mut Found) {
                 );
             }
         }
+    }
+    check_unplanned(case, report, found);
+}
+
+/// Whoever asked for restoration has it or is told that they have not; nobody else is told so.
+fn check_unplanned(case: &Case, report: &PlanReport, found: &mut Found) {
+    let restored: BTreeSet<&str> = case
+        .paths()
+        .filter(|(_, path)| path.role == PathRole::Restoration)
+        .map(|(lightpath, _)| lightpath.id.as_str())
+        .collect();
+    let without: BTreeSet<&str> = (case.requests.iter())
+        .filter(|request| request.restoration != Restoration::None && !restored.contains(request.id.as_str()))
+        .map(|request| request.demand.as_str())
+        .collect();
+    let told: BTreeSet<&str> =
+        report.unplanned.iter().flat_map(|unplanned| &unplanned.demands).map(String::as_str).collect();
+    for demand in without.symmetric_difference(&told) {
+        let detail = if told.contains(demand) {
+            "is told that its restoration is not planned, and it has it or did not ask"
+        } else {
+            "asks for restoration, which it neither has nor is told that it has not"
+        };
+        found.add("UNPLANNED", *demand, detail);
     }
 }

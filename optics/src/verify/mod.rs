@@ -13,7 +13,7 @@
 //! | `blocked` | `BLOCKED_CHANGED`, `BLOCKED_EVIDENCE`, `BLOCKED_THOUGH_FREE` |
 //! | `demands` | `INCLUDE`, `EXCLUDED`, `LATENCY` |
 //! | `bounds` | `BOUND_ABOVE_PLAN`, `BOUND_CERTIFICATE` |
-//! | `figures` | `SUMMARY`, `LINK_USE` |
+//! | `figures` | `SUMMARY`, `LINK_USE`, `UNPLANNED` |
 
 mod add_drop;
 mod blocked;

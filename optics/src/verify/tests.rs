@@ -8,9 +8,9 @@ use crate::fixture::{
 };
 use crate::grid::Grid;
 use crate::plan::{Blocked, BlockedReason, Direction, PathRole};
-use crate::report::PlanReport;
+use crate::report::{PlanReport, Wish};
 use crate::topology::{AddDropKind, Link, Node, Srlg, SrlgKind, UnavailableSpectrum};
-use crate::traffic::{Demand, Disjointness, Protection, TrafficMatrix};
+use crate::traffic::{Demand, Disjointness, Protection, Restoration, TrafficMatrix};
 use crate::violation::Violation;
 
 fn rules(found: &[Violation]) -> BTreeSet<&str> {
@@ -498,6 +498,23 @@ fn key_figures_are_recomputed() {
     assert_eq!(found(&|report| drop(report.summary.bounds.pop())), ["SUMMARY bounds"]);
     assert_eq!(found(&|report| report.links[0].used += 1), ["LINK_USE AB"]);
     assert_eq!(found(&|report| drop(report.links.pop())), ["LINK_USE TF"]);
+}
+
+#[test]
+fn restoration_that_is_not_planned_is_told() {
+    let mut case = valid();
+    case.requests[0].restoration = Restoration::Basic;
+    let report = PlanReport::describe(&case.topology, &case.requests, case.plan.clone());
+    let demand = case.requests[0].demand.clone();
+    assert_eq!(report.unplanned.len(), 1);
+    assert_eq!((report.unplanned[0].wish, &report.unplanned[0].demands), (Wish::Restoration, &vec![demand]));
+    let found = |report: &PlanReport| verify_report(&case.topology, None, &case.requests, report);
+    assert_eq!(found(&report), []);
+    let silent = PlanReport { unplanned: Vec::new(), ..report.clone() };
+    assert_eq!(rules(&found(&silent)), BTreeSet::from(["UNPLANNED"]));
+    let mut talkative = report;
+    talkative.unplanned[0].demands.push("another".to_owned());
+    assert_eq!(rules(&found(&talkative)), BTreeSet::from(["UNPLANNED"]));
 }
 
 #[test]

@@ -75,7 +75,7 @@ struct Groomed {
 
 impl Algorithm for Rwa {
     const NAME: &'static str = "rwa";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str = "Routes lightpaths and assigns wavelengths on a fixed grid: as few wavelengths as possible, with proven bounds.";
     const STAGES: &'static [StageInfo] = stages::STAGES;
     const INPUTS: &'static [(&'static str, bool)] =
