@@ -1,4 +1,13 @@
 //! NetPlanner's coordinator: decides, and never computes a shard.
+//!
+//! ```text
+//! every replica:    http ──▶ store ◀── Postgres
+//! the leader also:  leader ─┬─ run       a state machine and an actor for each open run
+//!                           ├─ dispatch  which worker gets what; speaks to workers over the link
+//!                           └─ store::writer, the one way of their facts into the database
+//! ```
+//!
+//! HTTP and the leader meet in the database alone: a handler writes a row, the leader reads it.
 
 pub mod config;
 pub mod dispatch;

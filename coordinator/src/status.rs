@@ -18,7 +18,7 @@ pub struct ClusterStatus {
     pub shards_per_second: f64,
     /// What waits for the database.
     pub writer: WriterStatus,
-    /// Every connected worker.
+    /// Every worker that is connected, or was until a moment ago.
     pub workers: Vec<WorkerStatus>,
     /// The last failures of shards and workers, newest first, at most 50.
     pub recent_failures: Vec<RecentFailure>,
@@ -40,7 +40,7 @@ pub struct LeaderStatus {
 /// What waits and what runs.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct QueueStatus {
-    /// Whether work is handed out.
+    /// Whether an operator stopped handing out work.
     pub paused: bool,
     /// Runs without an open stage.
     pub runs_queued: u64,
@@ -52,11 +52,11 @@ pub struct QueueStatus {
     pub leased_shards: u64,
     /// Results on their way to the database.
     pub storing_shards: u64,
-    /// Age of the oldest task that waits, in seconds.
+    /// For how long the run that waits longest has had work and no lane, in seconds.
     pub oldest_waiting_s: f64,
     /// Estimated lane-seconds of everything runnable; tasks of unknown duration count 30 s.
     pub estimated_lane_seconds: f64,
-    /// Lanes that would finish what is runnable in 30 s.
+    /// Lanes that would finish what is runnable in 30 s: at least those that are busy, at most twice those there are.
     pub desired_lanes: u32,
 }
 
@@ -67,7 +67,7 @@ pub struct LaneStatus {
     pub total: u32,
     /// With a task.
     pub busy: u32,
-    /// Without.
+    /// Without, of workers that take work.
     pub free: u32,
     /// Of workers that take no more.
     pub draining: u32,
@@ -95,7 +95,8 @@ pub struct WorkerStatus {
     pub host: String,
     /// Its build.
     pub build: String,
-    /// `ready`, `draining` or `silent` (no heartbeat for two seconds).
+    /// `ready`, `draining` or `silent`: without a connection, or not heard of for two fifths of the silence after which
+    /// it counts as dead (two seconds by default).
     pub state: String,
     /// Tasks it runs at a time.
     pub lanes: u32,

@@ -13,7 +13,7 @@ use common::run::RunSpec;
 /// What an opened document takes in memory, as a multiple of its JSON bytes. A rough rule: numbers shrink, maps grow.
 const OPENED_FACTOR: usize = 3;
 
-/// A run as far as it is known here: its order, its inputs, and, once a lane needed it, the opened form.
+/// A run as far as it is known here: its order (what to compute by), its inputs, and, once a lane needed it, the opened form.
 pub struct Run {
     /// The order.
     pub spec: RunSpec,

@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, ResultRow, RunOffer, Work};
 use super::scheduler::Scheduler;
-use crate::run::machine::{End, RunEffect, RunEvent, RunState};
+use crate::run::machine::{RunEffect, RunEvent, RunState};
 use crate::store::runs::Until;
-use crate::store::writer::StageOutcome;
+use crate::store::writer::{RunEnd, StageOutcome};
 
 /// Between steps of the simulation.
 const STEP_MS: u64 = 5;
@@ -473,7 +473,7 @@ impl Simulation {
                 RunEffect::StoreStage { stage, name, shards, .. } => {
                     self.leader.writer.push_back(Fact::Stage(run, stage, name, shards));
                 }
-                RunEffect::StoreEnd(End::Succeeded { .. }) => {
+                RunEffect::StoreEnd(RunEnd::Succeeded { .. }) => {
                     self.leader.writer.push_back(Fact::End(run, RunPhase::Succeeded));
                 }
                 RunEffect::StoreEnd(end) => panic!("{run} ends with {end:?}"),

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use common::clock;
-use common::ids::RunId;
 use common::run::ShardRange;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 
-use super::machine::{End, RunEffect, RunEvent, RunState};
+use super::machine::{RunEffect, RunEvent, RunState};
 use crate::dispatch::actor::DispatchMessage;
 use crate::dispatch::event::{DispatchEvent, RunOffer, Work};
 use crate::store::runs::{Resumed, RunRow};
@@ -101,7 +100,10 @@ impl RunActorState {
                     self.writer.submit(Fact::StageOpened { run, stage, name, state, shards, note });
                 }
                 RunEffect::StoreEnd(end) => {
-                    self.writer.submit(Fact::RunEnded { run, end: run_end(run, end) });
+                    if let RunEnd::Failed { error } = &end {
+                        tracing::warn!(%run, kind = error.kind, message = error.message, "a run fails");
+                    }
+                    self.writer.submit(Fact::RunEnded { run, end });
                 }
                 RunEffect::Close => self.tell(DispatchEvent::Closed { run }),
             }
@@ -125,16 +127,5 @@ fn offer(run: &RunRow) -> RunOffer {
         submitter: run.submitter.clone(),
         priority: i32::from(run.priority),
         submitted_us: run.created_at.timestamp_micros(),
-    }
-}
-
-fn run_end(run: RunId, end: End) -> RunEnd {
-    match end {
-        End::Succeeded { report } => RunEnd::Succeeded { report },
-        End::Failed { error } => {
-            tracing::warn!(%run, kind = error.kind, message = error.message, "a run fails");
-            RunEnd::Failed { error }
-        }
-        End::Planned { estimate } => RunEnd::Planned { estimate },
     }
 }

@@ -17,10 +17,10 @@
 use common::ids::StageIndex;
 use common::limits::{SHARDS_PER_STAGE, STAGES_PER_RUN, STATE_BYTES};
 use common::run::{Outcome, RunPhase, TaskErrorKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::store::runs::{RunError, Until};
-use crate::store::writer::StageOutcome;
+use crate::store::writer::{RunEnd, StageOutcome};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,29 +136,9 @@ pub enum RunEffect {
         note: Option<Vec<u8>>,
     },
     /// Make the end durable.
-    StoreEnd(End),
+    StoreEnd(RunEnd),
     /// Nothing of the run is wanted any more: stop its tasks.
     Close,
-}
-
-/// How a run ends by the engine's hand.
-#[derive(Clone, Debug, PartialEq)]
-pub enum End {
-    /// With a report.
-    Succeeded {
-        /// JSON bytes.
-        report: Vec<u8>,
-    },
-    /// With an error.
-    Failed {
-        /// Which.
-        error: RunError,
-    },
-    /// Planned, as was asked for.
-    Planned {
-        /// Stage, shards, and what they may take.
-        estimate: Value,
-    },
 }
 
 /// An event that cannot happen in a state. Late and repeated news: nothing changes.
@@ -264,7 +244,7 @@ impl RunState {
         let (name, state, shards, note) = match outcome {
             Outcome::Opened { name, state, shards, note } => (name, state, shards, note),
             Outcome::Done { report } => {
-                let end = vec![RunEffect::StoreEnd(End::Succeeded { report })];
+                let end = vec![RunEffect::StoreEnd(RunEnd::Succeeded { report })];
                 return self.goes_on(At::Ending { phase: RunPhase::Succeeded }, end);
             }
         };
@@ -297,7 +277,7 @@ impl RunState {
             let shard_s = expected_shard_us.map(|us| us as f64 / 1e6);
             let lane_s = shard_s.map(|seconds| seconds * f64::from(shards));
             let estimate = json!({ "stage": name, "shards": shards, "shard_s": shard_s, "lane_s": lane_s });
-            let end = vec![RunEffect::Close, RunEffect::StoreEnd(End::Planned { estimate })];
+            let end = vec![RunEffect::Close, RunEffect::StoreEnd(RunEnd::Planned { estimate })];
             return self.goes_on(At::Ending { phase: RunPhase::Planned }, end);
         }
         if shards == 0 {
@@ -309,7 +289,7 @@ impl RunState {
 
     /// Tasks stop at once; the end is told when it is durable.
     fn fail(&self, error: RunError) -> Applied {
-        let end = vec![RunEffect::Close, RunEffect::StoreEnd(End::Failed { error })];
+        let end = vec![RunEffect::Close, RunEffect::StoreEnd(RunEnd::Failed { error })];
         self.goes_on(At::Ending { phase: RunPhase::Failed }, end)
     }
 

@@ -6,9 +6,9 @@ use common::ids::StageIndex;
 use common::limits::{SHARDS_PER_STAGE, STAGES_PER_RUN};
 use common::run::{Outcome, RunPhase};
 
-use super::machine::{End, RunEffect, RunEvent, RunState};
+use super::machine::{RunEffect, RunEvent, RunState};
 use crate::store::runs::{RunError, Until};
-use crate::store::writer::StageOutcome;
+use crate::store::writer::{RunEnd, StageOutcome};
 
 /// A run on its way through a story. Every effect must be looked at.
 struct Story {
@@ -59,7 +59,7 @@ impl Story {
 
     fn fails(&mut self, kind: &str) -> RunError {
         let effects = std::mem::take(&mut self.effects);
-        let [RunEffect::Close, RunEffect::StoreEnd(End::Failed { error })] = &effects[..] else {
+        let [RunEffect::Close, RunEffect::StoreEnd(RunEnd::Failed { error })] = &effects[..] else {
             panic!("tasks stop, then the error is stored: {effects:?}")
         };
         assert_eq!(error.kind, kind);
@@ -124,7 +124,7 @@ fn a_run_of_two_stages_succeeds() {
     story.happens(opens(1, 2)).wants(&[store(1, 2)]);
     story.happens(stored(1, StageOutcome::AlreadyEqual)).wants(&[execute(1, 2)]);
     story.happens(finished(1)).wants(&[advance(2)]);
-    story.happens(reports(2)).wants(&[RunEffect::StoreEnd(End::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(reports(2)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
     assert_eq!(story.state.ended(), None, "it is over when its end is durable");
     story.happens(RunEvent::EndStored { applied: true }).wants(&[RunEffect::Close]);
     assert_eq!(story.state.ended(), Some(RunPhase::Succeeded));
@@ -135,7 +135,7 @@ fn a_run_of_two_stages_succeeds() {
 fn a_run_may_answer_at_once() {
     let mut story = Story::of(Until::Planned);
     story.wants(&[advance(0)]);
-    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(End::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
 }
 
 // plan ─▶ stage 0 of no shards ─▶ merge
@@ -156,7 +156,7 @@ fn a_run_until_planned_ends_with_an_estimate() {
         story.wants(&[store(0, 100)]);
         let estimate =
             serde_json::json!({ "stage": "search", "shards": 100, "shard_s": shard_s, "lane_s": lane_s });
-        let end = [RunEffect::Close, RunEffect::StoreEnd(End::Planned { estimate })];
+        let end = [RunEffect::Close, RunEffect::StoreEnd(RunEnd::Planned { estimate })];
         story.happens(stored(0, StageOutcome::Opened)).wants(&end);
         story.happens(RunEvent::EndStored { applied: true }).wants(&[RunEffect::Close]);
         assert_eq!(story.state.ended(), Some(RunPhase::Planned));
@@ -177,7 +177,7 @@ fn a_failed_task_fails_the_run_at_any_point_before_its_end() {
 fn a_deadline_ends_what_is_not_over() {
     Story::is_executing(8).happens(RunEvent::DeadlinePassed).fails("deadline");
     let mut story = Story::begin();
-    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(End::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
     story.ignores(RunEvent::DeadlinePassed);
 }
 
@@ -216,7 +216,7 @@ fn what_the_database_refuses_fails_the_run() {
     assert!(story.fails("unstorable").message.contains("Unicode"));
 
     let mut story = Story::begin();
-    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(End::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
     story.happens(refused()).fails("unstorable");
 }
 
@@ -229,7 +229,7 @@ fn a_cancelled_run_stops_wherever_it_is() {
 
     // the cancellation reached the row before the report did
     let mut story = Story::begin();
-    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(End::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(reports(0)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
     story.happens(RunEvent::EndStored { applied: false }).wants(&[RunEffect::Close]);
     assert_eq!(story.state.ended(), Some(RunPhase::Cancelled));
 
@@ -269,5 +269,5 @@ fn a_resumed_run_goes_on_from_what_is_stored() {
         assert_eq!(state.ended(), None);
     }
     let (_, effects) = RunState::resumed(Until::Planned, &[stage(8)], false).unwrap();
-    assert!(matches!(effects[..], [RunEffect::Close, RunEffect::StoreEnd(End::Planned { .. })]));
+    assert!(matches!(effects[..], [RunEffect::Close, RunEffect::StoreEnd(RunEnd::Planned { .. })]));
 }

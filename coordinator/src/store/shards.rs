@@ -64,7 +64,7 @@ pub struct ShardView {
 pub struct ShardError {
     /// When it was reported.
     pub at: DateTime<Utc>,
-    /// [`common::run::TaskErrorKind::as_str`], or `worker_lost`.
+    /// [`common::run::TaskErrorKind::as_str`].
     pub kind: String,
     /// For people.
     pub message: String,

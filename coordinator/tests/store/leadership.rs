@@ -7,7 +7,7 @@ use coordinator::store::StoreError;
 use tokio_postgres::Client;
 
 use crate::support::{
-    a_while, eventually, leading, me, number, opened, soon, sql, store, store_at, submitted,
+    a_while, end_connections, eventually, leading, me, number, opened, soon, sql, store, store_at, submitted,
 };
 
 /// Waits until a stand-by asked for the leadership and, having been refused, asked again.
@@ -56,13 +56,7 @@ async fn a_leader_whose_lock_is_gone_stops_within_a_second() {
     leader.settled().await;
     let client = sql(&url).await;
     let began = Instant::now();
-    let ended = number(
-        &client,
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-          WHERE datname = current_database() AND application_name = 'netplanner leader e1 lock'",
-    )
-    .await;
-    assert_eq!(ended, 1);
+    assert_eq!(end_connections(&client, "netplanner leader e1 lock").await, 1);
     soon(leader.leadership.lost().cancelled()).await;
     assert!(began.elapsed() < Duration::from_millis(1_200));
     assert_eq!(soon(leader.task).await.unwrap(), Err(StoreError::Fenced));

@@ -8,7 +8,9 @@ use coordinator::store::notifications::Notice;
 use tokio::sync::broadcast::Receiver;
 use uuid::Uuid;
 
-use crate::support::{a_while, eventually, leading, number, opened, shard, soon, sql, store, submitted};
+use crate::support::{
+    a_while, end_connections, eventually, leading, number, opened, shard, soon, sql, store, submitted,
+};
 
 async fn until(notices: &mut Receiver<Notice>, wanted: Notice) {
     soon(async { while notices.recv().await.unwrap() != wanted {} }).await;
@@ -74,13 +76,7 @@ async fn a_lost_connection_is_told_and_replaced() {
     let mut notices = listening(&store).await;
     let client = sql(&url).await;
     for _ in 0..3 {
-        let ended = number(
-            &client,
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-              WHERE datname = current_database() AND application_name = 'netplanner listener'",
-        )
-        .await;
-        assert_eq!(ended, 1);
+        assert_eq!(end_connections(&client, "netplanner listener").await, 1);
         until(&mut notices, Notice::Resync).await;
         let run = submitted(&store).await.id;
         until(&mut notices, Notice::Run(run)).await;

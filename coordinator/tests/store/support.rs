@@ -144,6 +144,22 @@ pub fn shard_with(run: RunId, stage: u32, shard: u32, json: &str) -> Fact {
     })
 }
 
+/// How many shards became durable.
+pub fn shards_in(told: &[Written]) -> usize {
+    let shards = |written: &Written| match written {
+        Written::Shards { shards, .. } => shards.len(),
+        _ => 0,
+    };
+    told.iter().map(shards).sum()
+}
+
+/// Ends the connections whose name is like this, and says how many there were.
+pub async fn end_connections(client: &Client, name_like: &str) -> i64 {
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name LIKE $1";
+    client.query_one(end, &[&name_like]).await.unwrap().get(0)
+}
+
 /// The number of a query's only row.
 pub async fn number(client: &Client, query: &str) -> i64 {
     client.query_one(query, &[]).await.unwrap().get(0)

@@ -8,7 +8,7 @@ use coordinator::store::{Store, StoreError};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{leading, number, opened, shard, shard_with, sql, store, submitted};
+use crate::support::{leading, number, opened, shard, shard_with, shards_in, sql, store, submitted};
 
 /// The kinds of a run's events, after checking that their numbers have no gaps.
 pub async fn kinds(store: &Store, run: RunId) -> Vec<String> {
@@ -86,16 +86,7 @@ async fn twelve_thousand_shards_come_back_in_pages_and_as_ranges() {
     for index in (0..12_000).filter(|index| ![5_000, 5_001, 11_999].contains(index)) {
         leader.handle.submit(shard(run, 0, index));
     }
-    let told: usize = leader
-        .settled()
-        .await
-        .iter()
-        .map(|written| match written {
-            Written::Shards { shards, .. } => shards.len(),
-            _ => 0,
-        })
-        .sum();
-    assert_eq!(told, 11_997);
+    assert_eq!(shards_in(&leader.settled().await), 11_997);
     let resumed = store.resume(run).await.unwrap();
     let range = |first, count| ShardRange { first, count };
     assert_eq!(resumed.stored, [range(0, 5_000), range(5_002, 6_997)]);

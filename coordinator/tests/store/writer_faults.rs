@@ -8,7 +8,10 @@ use coordinator::store::writer::{Fact, StageOutcome, Written};
 use serde_json::json;
 
 use crate::proxy::{Cut, Wire};
-use crate::support::{eventually, leading, number, opened, shard, soon, sql, store, store_at, submitted};
+use crate::support::{
+    end_connections, eventually, leading, number, opened, shard, shards_in, soon, sql, store, store_at,
+    submitted,
+};
 use crate::writer::kinds;
 
 #[tokio::test]
@@ -35,14 +38,7 @@ async fn a_commit_without_an_answer_is_neither_lost_nor_repeated() {
                 1,
                 "{cut:?} {shards}: {told:?}"
             );
-            let acknowledged: usize = told
-                .iter()
-                .map(|written| match written {
-                    Written::Shards { shards, .. } => shards.len(),
-                    _ => 0,
-                })
-                .sum();
-            assert_eq!(acknowledged, shards as usize);
+            assert_eq!(shards_in(&told), shards as usize);
             assert_eq!(
                 kinds(&store, run).await,
                 ["state", "state", "stage_opened", "best"],
@@ -63,8 +59,6 @@ async fn a_killed_backend_in_the_middle_of_a_flood_costs_nothing() {
     let run = submitted(&store).await.id;
     leader.handle.submit(opened(run, 0, 40_000));
     let client = sql(&url).await;
-    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                 WHERE datname = current_database() AND application_name LIKE '% writer'";
     for index in 0..40_000 {
         leader.handle.submit(shard(run, 0, index));
         if index % 500 == 0 {
@@ -72,7 +66,7 @@ async fn a_killed_backend_in_the_middle_of_a_flood_costs_nothing() {
         }
         if index % 4_000 == 3_999 {
             // what was just submitted is on its way
-            eventually(async || number(&client, kill).await == 1).await;
+            eventually(async || end_connections(&client, "% writer").await == 1).await;
         }
     }
     leader.settled().await;

@@ -1,4 +1,4 @@
-//! Runs: read, list, cancel, delete.
+//! Runs: read, list, cancel, delete; which are open, and what a leader needs to go on with one.
 
 mod row;
 

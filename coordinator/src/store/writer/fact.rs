@@ -24,7 +24,7 @@ pub enum Fact {
         /// What the algorithm tells people, a JSON object.
         note: Option<Vec<u8>>,
     },
-    /// A shard is finished.
+    /// A shard's partial result came in.
     Shard(ShardRow),
     /// An attempt failed. Counted, listed with the shard, and written as event `shard_failed`.
     ShardFailed {
@@ -36,7 +36,7 @@ pub enum Fact {
         shard: Option<u32>,
         /// Where it failed.
         worker: Option<Uuid>,
-        /// [`common::run::TaskErrorKind::as_str`], or `worker_lost`.
+        /// [`common::run::TaskErrorKind::as_str`].
         kind: String,
         /// For people.
         message: String,
@@ -87,8 +87,8 @@ pub struct ShardRow {
     pub wall_us: u64,
 }
 
-/// How a run ends.
-#[derive(Clone, Debug)]
+/// How a run ends by the engine's hand.
+#[derive(Clone, Debug, PartialEq)]
 pub enum RunEnd {
     /// With a report.
     Succeeded {
@@ -102,7 +102,7 @@ pub enum RunEnd {
     },
     /// Planned, as was asked for.
     Planned {
-        /// What planning found.
+        /// Stage, shards, and what they may take.
         estimate: Value,
     },
 }

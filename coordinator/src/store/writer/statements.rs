@@ -1,4 +1,4 @@
-//! The writer's SQL, beside how shards get in: see `rows.rs` for these two.
+//! The writer's SQL, but for the two ways in which shards get in: those are in `rows.rs`.
 
 use tokio_postgres::{Client, Statement};
 
