@@ -77,9 +77,13 @@ pub fn routes(
     for set in sets.iter().filter(|set| set.iter().any(|&member| members[member].is_bound())) {
         // lists that are not binding count in a set that can fulfil them all
         let mut all = strict.clone();
-        set.iter().for_each(|&member| all[member] = true);
+        for &member in set {
+            all[member] = true;
+        }
         if Search::new(graph, members, std::slice::from_ref(set), &all, MOST_STEPS).run(router).is_some() {
-            set.iter().for_each(|&member| bound[member] = true);
+            for &member in set {
+                bound[member] = true;
+            }
         }
     }
     let mut first =

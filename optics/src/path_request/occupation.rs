@@ -69,7 +69,9 @@ impl Spectra {
     pub(super) fn take(&mut self, sections: impl Iterator<Item = SectionIndex>, slots: &[Slot]) {
         for section in sections {
             if let Some(spectrum) = &mut self.sections[section] {
-                slots.iter().for_each(|&slot| spectrum.take(slot));
+                for &slot in slots {
+                    spectrum.take(slot);
+                }
             }
         }
     }

@@ -61,7 +61,9 @@ fn lightest(graph: &Sections, router: &mut Router, a: VertexIndex, b: VertexInde
     let mut first = Vec::new();
     router.extend(graph, a, b, |section| graph.section(section).exclusive, &mut first)?;
     let mut turned = vec![false; graph.sections().len()];
-    first.iter().for_each(|&section| turned[section] = true);
+    for &section in &first {
+        turned[section] = true;
+    }
     for (section, backwards) in second(graph, &turned, a, b)? {
         turned[section] = !backwards;
     }

@@ -42,7 +42,7 @@ pub struct Section {
 #[derive(Clone, Debug)]
 pub struct Sections {
     vertices: Vec<ElementIndex>,
-    sections: Vec<Section>,
+    all: Vec<Section>,
     inner: Vec<ElementIndex>,
     /// Sections that leave each vertex: consecutive, in the order of the network's connections.
     leaving: Vec<Range<SectionIndex>>,
@@ -69,7 +69,7 @@ impl Sections {
             vertex_of[element] = narrow(vertex);
         }
         let mut graph = Self {
-            sections: Vec::new(),
+            all: Vec::new(),
             inner: Vec::with_capacity(network.len()),
             leaving: Vec::with_capacity(vertices.len()),
             arriving: vec![Vec::new(); vertices.len()],
@@ -79,11 +79,11 @@ impl Sections {
             vertices,
         };
         for vertex in 0..graph.vertices.len() {
-            let first = graph.sections.len();
+            let first = graph.all.len();
             for &next in network.successors(graph.vertices[vertex]) {
                 graph.follow(network, vertex, next);
             }
-            graph.leaving.push(first..graph.sections.len());
+            graph.leaving.push(first..graph.all.len());
         }
         graph.pair();
         graph
@@ -95,7 +95,7 @@ impl Sections {
         let mut weight = step_weight(network, self.vertices[from]);
         let mut element = first;
         while self.vertex_of[element] == NONE {
-            self.section_of[element] = narrow(self.sections.len());
+            self.section_of[element] = narrow(self.all.len());
             self.inner.push(element);
             weight += step_weight(network, element);
             element = network.successors(element)[0];
@@ -104,19 +104,19 @@ impl Sections {
         let inner = start..self.inner.len();
         let is_transceiver =
             |vertex: VertexIndex| network.element(self.vertices[vertex]).kind == ElementKind::Transceiver;
-        let exclusive = !is_transceiver(from) && !(is_transceiver(to) && inner.is_empty());
-        self.arriving[to].push(self.sections.len());
+        let is_access = is_transceiver(from) || (is_transceiver(to) && inner.is_empty());
+        self.arriving[to].push(self.all.len());
         let steps = narrow(inner.len() + 1);
-        self.sections.push(Section { from, to, weight, steps, reverse: None, exclusive, inner });
+        self.all.push(Section { from, to, weight, steps, reverse: None, exclusive: !is_access, inner });
     }
 
     /// Finds the way back of each section.
     fn pair(&mut self) {
-        self.forward = vec![Vec::new(); self.sections.len()];
-        for index in 0..self.sections.len() {
-            let (from, to) = (self.sections[index].from, self.sections[index].to);
-            let reverse = self.leaving[to].clone().find(|&back| self.sections[back].to == from);
-            self.sections[index].reverse = reverse;
+        self.forward = vec![Vec::new(); self.all.len()];
+        for index in 0..self.all.len() {
+            let (from, to) = (self.all[index].from, self.all[index].to);
+            let reverse = self.leaving[to].clone().find(|&back| self.all[back].to == from);
+            self.all[index].reverse = reverse;
             if let Some(reverse) = reverse {
                 self.forward[reverse].push(index);
             }
@@ -130,12 +130,12 @@ impl Sections {
 
     /// All sections, by their index.
     pub fn sections(&self) -> &[Section] {
-        &self.sections
+        &self.all
     }
 
     /// One section.
     pub fn section(&self, index: SectionIndex) -> &Section {
-        &self.sections[index]
+        &self.all[index]
     }
 
     /// The sections that leave a vertex, in the order of the network's connections.
@@ -170,29 +170,29 @@ impl Sections {
 
     /// The elements between the ends of a section.
     pub fn inner(&self, section: SectionIndex) -> &[ElementIndex] {
-        &self.inner[self.sections[section].inner.clone()]
+        &self.inner[self.all[section].inner.clone()]
     }
 
     /// The elements of a route, ends included.
     pub fn elements(&self, route: &[SectionIndex]) -> Vec<ElementIndex> {
-        let steps: usize = route.iter().map(|&section| self.sections[section].steps as usize).sum();
+        let steps: usize = route.iter().map(|&section| self.all[section].steps as usize).sum();
         let mut elements = Vec::with_capacity(steps + 1);
-        elements.extend(route.first().map(|&first| self.vertices[self.sections[first].from]));
+        elements.extend(route.first().map(|&first| self.vertices[self.all[first].from]));
         for &section in route {
             elements.extend_from_slice(self.inner(section));
-            elements.push(self.vertices[self.sections[section].to]);
+            elements.push(self.vertices[self.all[section].to]);
         }
         elements
     }
 
     /// The way back along the same places; none if a section has no way back.
     pub fn reversed(&self, route: &[SectionIndex]) -> Option<Vec<SectionIndex>> {
-        route.iter().rev().map(|&section| self.sections[section].reverse).collect()
+        route.iter().rev().map(|&section| self.all[section].reverse).collect()
     }
 
     /// What a route pays, in m.
     pub fn weight(&self, route: &[SectionIndex]) -> f64 {
-        route.iter().map(|&section| self.sections[section].weight).sum()
+        route.iter().map(|&section| self.all[section].weight).sum()
     }
 }
 

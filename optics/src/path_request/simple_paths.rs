@@ -179,10 +179,10 @@ impl<'a> SimplePaths<'a> {
             let first_step = walk.len() == begin.len();
             let usable = |section: SectionIndex| {
                 let ends = graph.section(section);
-                !met[ends.to]
-                    && !wanted.is_closed(section)
-                    && !(first_step && ends.from == here && not_next.contains(&section))
-                    && (ends.to != wanted.to || place.is_none())
+                let barred = met[ends.to]
+                    || wanted.is_closed(section)
+                    || (first_step && ends.from == here && not_next.contains(&section));
+                !barred && (ends.to != wanted.to || place.is_none())
             };
             if at != target {
                 router.extend(graph, at, target, usable, &mut walk)?;
@@ -265,10 +265,10 @@ impl<'a> SimplePaths<'a> {
             }
             // each vertex is entered at 2 v and left at 2 v + 1, once
             let mut flow = Flow::new(sink + 1);
-            for vertex in 0..graph.vertex_count() {
+            for (vertex, &met) in met.iter().enumerate() {
                 if vertex == here || vertex == wanted.to {
                     flow.arc(2 * vertex, sink, 1);
-                } else if !met[vertex] && vertex != place {
+                } else if !met && vertex != place {
                     flow.arc(2 * vertex, 2 * vertex + 1, 1);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use optics::equipment::Equipment;
 use optics::gnpy::services;
 use optics::line::LineNetwork;
-use optics::path_request::{Metrics, Outcome, PathPlan, PlanOptions, plan_all};
+use optics::path_request::{BlockingReason, Metrics, Outcome, PathPlan, PlanOptions, plan_all};
 use optics::propagation::Solver;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub fn compare(
 }
 
 fn request(outcome: &Outcome, expected: &Value, at: &str, found: &mut Deviations) {
-    let blocked = outcome.blocked.map(|reason| reason.name());
+    let blocked = outcome.blocked.map(BlockingReason::name);
     found.same("blocking reason", at, &expected["blocking"].as_str(), &blocked);
     found.same("mode", at, &expected["mode"].as_str(), &outcome.mode.as_deref());
     let numbers = |key: &str| -> Option<Vec<i64>> {

@@ -98,6 +98,25 @@ fn past_eighty_steps_the_pair_of_least_total_length_is_taken() {
     assert!((total - rows).abs() < 0.1, "{total} is more than {rows}");
 }
 
+/// Chooses a route for each request, the last one first; whether there are any.
+fn choose(
+    all: &[Vec<Vec<SectionIndex>>],
+    apart: &dyn Fn(&[SectionIndex], &[SectionIndex]) -> bool,
+    chosen: &mut Vec<Vec<SectionIndex>>,
+) -> bool {
+    let Some(left) = all.len().checked_sub(chosen.len() + 1) else { return true };
+    for route in &all[left] {
+        if chosen.iter().all(|other| apart(other, route)) {
+            chosen.push(route.clone());
+            if choose(all, apart, chosen) {
+                return true;
+            }
+            chosen.pop();
+        }
+    }
+    false
+}
+
 /// The first combination of routes, by trying all: the last request of the set foremost.
 fn first_of_all(graph: &Sections, all: &[Vec<Vec<SectionIndex>>]) -> Option<Vec<Vec<SectionIndex>>> {
     let apart = |a: &[SectionIndex], b: &[SectionIndex]| {
@@ -108,23 +127,6 @@ fn first_of_all(graph: &Sections, all: &[Vec<Vec<SectionIndex>>]) -> Option<Vec<
         !shares(a) && !shares(&back)
     };
     let mut chosen: Vec<Vec<SectionIndex>> = Vec::new();
-    fn choose(
-        all: &[Vec<Vec<SectionIndex>>],
-        apart: &dyn Fn(&[SectionIndex], &[SectionIndex]) -> bool,
-        chosen: &mut Vec<Vec<SectionIndex>>,
-    ) -> bool {
-        let Some(left) = all.len().checked_sub(chosen.len() + 1) else { return true };
-        for route in &all[left] {
-            if chosen.iter().all(|other| apart(other, route)) {
-                chosen.push(route.clone());
-                if choose(all, apart, chosen) {
-                    return true;
-                }
-                chosen.pop();
-            }
-        }
-        false
-    }
     choose(all, &apart, &mut chosen).then(|| chosen.into_iter().rev().collect())
 }
 

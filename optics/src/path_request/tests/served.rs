@@ -93,14 +93,13 @@ fn square(library: &Equipment) -> LineNetwork {
 
 /// What became of each request: its mode and slots, or the reason.
 fn told(plan: &PathPlan) -> Vec<String> {
-    let tell = |outcome: &Outcome| match outcome.blocked {
-        Some(reason) => format!("{}: {reason}", outcome.request.id),
-        None => {
-            let slots: Vec<String> =
-                outcome.slots.iter().map(|slot| format!(" {}/{}", slot.n, slot.m)).collect();
-            let mode = outcome.mode.as_deref().unwrap_or("no mode");
-            format!("{}: {mode}{}", outcome.request.id, slots.concat())
+    let tell = |outcome: &Outcome| {
+        let id = &outcome.request.id;
+        if let Some(reason) = outcome.blocked {
+            return format!("{id}: {reason}");
         }
+        let slots: Vec<String> = outcome.slots.iter().map(|slot| format!(" {}/{}", slot.n, slot.m)).collect();
+        format!("{id}: {}{}", outcome.mode.as_deref().unwrap_or("no mode"), slots.concat())
     };
     plan.outcomes.iter().map(tell).collect()
 }
@@ -271,7 +270,7 @@ fn a_line_designed_for_the_request_has_its_power() {
     let loud = PathRequest { reference_power_w: Some(2e-3), ..request("1", "A", "C") };
     let gsnr = |redesign_per_request: bool| {
         let options = PlanOptions { redesign_per_request, ..PlanOptions::default() };
-        let plan = plan_all(&network, &library, &[loud.clone()], &[], &options).expect("a plan");
+        let plan = plan_all(&network, &library, std::slice::from_ref(&loud), &[], &options).expect("a plan");
         plan.outcomes[0].metrics.expect("light arrived").mean_osnr_db_01nm
     };
     // twice the power into each span, which starts at the ROADM as before: the amplifiers' noise counts for less
