@@ -10,8 +10,10 @@ use serde_json::Value;
 fn cases() -> Vec<(String, Value)> {
     let folder =
         PathBuf::from(std::env::var("NETPLANNER_TEST_DATA").expect("NETPLANNER_TEST_DATA")).join("gnpy");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.sort();
     let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
     files
@@ -108,8 +110,7 @@ fn acceptance_every_service_file_is_read_whole() {
 }
 
 fn file(name: &str) -> Vec<u8> {
-    let folder = PathBuf::from(std::env::var("NETPLANNER_TEST_DATA").expect("NETPLANNER_TEST_DATA"));
-    std::fs::read(folder.join("gnpy").join(name)).expect("a file of the reference data")
+    std::fs::read(folder().join(name)).expect("a file of the reference data")
 }
 
 fn json(name: &str) -> Value {

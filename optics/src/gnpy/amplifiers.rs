@@ -27,7 +27,7 @@ pub(super) fn types(
     let single: Vec<AmplifierType> = entries
         .iter()
         .filter(|entry| entry.kind != "dual_stage" && entry.kind != "multi_band")
-        .flat_map(|entry| entry.each_name(single_stage(entry, configs)))
+        .flat_map(|entry| entry.each_name(&single_stage(entry, configs)))
         .collect();
     let mut amplifiers = Vec::new();
     let mut multiband = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn types(
                 amplifiers: entry.fields.texts("amplifiers"),
                 allowed_for_design: entry.fields.flag_or("allowed_for_design", false),
             })),
-            "dual_stage" => amplifiers.extend(entry.each_name(dual_stage(entry, configs, &single))),
+            "dual_stage" => amplifiers.extend(entry.each_name(&dual_stage(entry, configs, &single))),
             _ => {
                 let own = |amplifier: &&AmplifierType| entry.names.contains(&amplifier.name);
                 amplifiers.extend(single.iter().filter(own).cloned());
@@ -59,7 +59,7 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn each_name(&self, amplifier: AmplifierType) -> Vec<AmplifierType> {
+    fn each_name(&self, amplifier: &AmplifierType) -> Vec<AmplifierType> {
         self.names.iter().map(|name| AmplifierType { name: name.clone(), ..amplifier.clone() }).collect()
     }
 }

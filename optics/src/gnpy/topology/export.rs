@@ -217,7 +217,7 @@ fn fibre_params(fibre: &Fibre, of: Option<&FibreType>) -> Object {
     if type_area != Some(fibre.effective_area_m2) {
         put("effective_area", json!(fibre.effective_area_m2));
     }
-    if of.is_none_or(|of| of.pmd_s_per_sqrt_m != fibre.pmd_s_per_sqrt_m) {
+    if of.map(|of| of.pmd_s_per_sqrt_m) != Some(fibre.pmd_s_per_sqrt_m) {
         put("pmd_coef", json!(fibre.pmd_s_per_sqrt_m));
     }
     if !fibre.lumped_losses.is_empty() {

@@ -14,7 +14,7 @@ pub(super) fn fibre_name(link: &Link, from: &str) -> String {
 /// Connections of the line equipment of all sites.
 pub(super) fn connections(sites: &Sites) -> Vec<(String, String)> {
     let mut joined = Vec::new();
-    for site in &sites.sites {
+    for site in &sites.nodes {
         let city = site.city.as_str();
         let others: Vec<(&str, &Link)> = sites
             .links

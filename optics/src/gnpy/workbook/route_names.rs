@@ -30,7 +30,7 @@ impl<'a> RouteNames<'a> {
             amplifiers: Vec::new(),
             next_site: BTreeMap::new(),
         };
-        for site in &sites.sites {
+        for site in &sites.nodes {
             let city = site.city.clone();
             match site.kind {
                 SiteKind::Roadm => drop(names.roadms.insert(city.clone(), vec![format!("roadm {city}")])),
@@ -72,7 +72,7 @@ impl<'a> RouteNames<'a> {
             found.push((&link.z, format!("Edfa_preamp_roadm {}_from_{east}", link.z)));
             found.push((&link.z, format!("Edfa_booster_roadm {}_to_{west}", link.z)));
         }
-        for site in &sites.sites {
+        for site in &sites.nodes {
             for direction in ["east", "west"] {
                 found.push((&site.city, format!("{direction} edfa in {}", site.city)));
             }

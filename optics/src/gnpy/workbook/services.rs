@@ -98,7 +98,8 @@ fn request(row: &Row<'_>, route_names: &RouteNames<'_>, bidirectional: bool) -> 
         },
     });
     let strict = !matches!(row.text("routing: is loose?").as_deref(), None | Some("yes" | "Yes" | "YES"));
-    let route = route_names.elements(row, names(row.text("routing: path")), &source, &destination, strict);
+    let route =
+        route_names.elements(row, names(row.text("routing: path").as_deref()), &source, &destination, strict);
     if !route.is_empty() {
         let hop_type = if strict { "STRICT" } else { "LOOSE" };
         let hops: Vec<Value> = route
@@ -120,7 +121,7 @@ fn request(row: &Row<'_>, route_names: &RouteNames<'_>, bidirectional: bool) -> 
 }
 
 fn synchronization(row: &Row<'_>) -> Option<Value> {
-    let others = names(row.text("routing: disjoint from"));
+    let others = names(row.text("routing: disjoint from").as_deref());
     let id = row.text("route id")?;
     (!others.is_empty()).then(|| {
         let requests: Vec<&String> = std::iter::once(&id).chain(&others).collect();

@@ -187,7 +187,7 @@ pub(super) struct Degree {
 /// All that the sheets say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sites {
-    pub sites: Vec<Site>,
+    pub nodes: Vec<Site>,
     pub links: Vec<Link>,
     pub equipment: Vec<Equipment>,
     pub degrees: Vec<Degree>,
@@ -208,7 +208,7 @@ impl Sites {
             if !cities.insert(site.city.clone()) {
                 row.error("City", "DUPLICATE_ID", &format!("is \"{}\", which is there twice", site.city));
             }
-            read.sites.push(site);
+            read.nodes.push(site);
         }
         read.read_links(&Sheet::new(&LINKS, links, log), &cities);
         if let Some(cells) = sheet_called(book, EQUIPMENT.sheet) {
@@ -250,7 +250,7 @@ impl Sites {
                 row.error("Node Z", "DUPLICATE_ID", &format!("\"{at}\" to \"{to}\" is there twice"));
             }
             let twice = self.equipment.iter().any(|other| other.at == at);
-            let inline = self.sites.iter().any(|site| site.city == at && site.kind == SiteKind::Amplifier);
+            let inline = self.nodes.iter().any(|site| site.city == at && site.kind == SiteKind::Amplifier);
             if twice && inline {
                 row.error(
                     "Node A",
@@ -274,7 +274,7 @@ impl Sites {
             *degrees.entry(&link.a).or_default() += 1;
             *degrees.entry(&link.z).or_default() += 1;
         }
-        for site in &mut self.sites {
+        for site in &mut self.nodes {
             let count = degrees.get(site.city.as_str()).copied().unwrap_or(0);
             if count == 0 && !site.city.is_empty() {
                 log.error("UNLINKED_NODE", "", format!("node \"{}\" is in no link", site.city));
@@ -316,13 +316,13 @@ fn site(row: &Row<'_>) -> Site {
             Some("FUSED") => SiteKind::Fused,
             _ => SiteKind::Amplifier,
         },
-        boosters: names(row.text("Booster_restriction")),
-        preamps: names(row.text("Preamp_restriction")),
+        boosters: names(row.text("Booster_restriction").as_deref()),
+        preamps: names(row.text("Preamp_restriction").as_deref()),
     }
 }
 
 /// Names in a cell, separated by bars.
-pub(super) fn names(cell: Option<String>) -> Vec<String> {
+pub(super) fn names(cell: Option<&str>) -> Vec<String> {
     cell.iter()
         .flat_map(|cell| cell.split(" | "))
         .filter(|name| !name.is_empty())

@@ -21,7 +21,7 @@ pub fn topology(bytes: &[u8]) -> Result<Value, Vec<Finding>> {
 }
 
 fn document(sites: &Sites) -> Value {
-    let of_kind = |kind| sites.sites.iter().filter(move |site| site.kind == kind);
+    let of_kind = |kind| sites.nodes.iter().filter(move |site| site.kind == kind);
     let mut elements: Vec<Value> = of_kind(SiteKind::Roadm)
         .map(|site| json!({ "uid": format!("trx {}", site.city), "type": "Transceiver", "metadata": place(site) }))
         .collect();
@@ -48,8 +48,8 @@ fn document(sites: &Sites) -> Value {
             let (direction, amplifier) =
                 if east { ("east", &equipment.east) } else { ("west", &equipment.west) };
             let uid = format!("{direction} edfa in {} to {}", equipment.at, equipment.to);
-            let site = sites.sites.iter().find(|site| site.city == equipment.at);
-            line_equipment(&uid, amplifier, site.map_or(Value::Null, place))
+            let site = sites.nodes.iter().find(|site| site.city == equipment.at);
+            line_equipment(&uid, amplifier, &site.map_or(Value::Null, place))
         }));
     }
     let mut joined = connections(sites);
@@ -113,7 +113,7 @@ fn roadm(site: &Site, sites: &Sites) -> Value {
 
 /// The fibre of a link that starts at a site; it stands half way between the two.
 fn fibre(link: &Link, from: &str, side: &Side, sites: &Sites) -> Value {
-    let site = |city: &str| sites.sites.iter().find(|site| site.city == city);
+    let site = |city: &str| sites.nodes.iter().find(|site| site.city == city);
     let middle = site(&link.a).zip(site(&link.z)).map_or((0.0, 0.0), |(a, z)| {
         (f64::midpoint(a.latitude, z.latitude), f64::midpoint(a.longitude, z.longitude))
     });
@@ -131,7 +131,7 @@ fn fibre(link: &Link, from: &str, side: &Side, sites: &Sites) -> Value {
     })
 }
 
-fn line_equipment(uid: &str, amplifier: &Amplifier, place: Value) -> Value {
+fn line_equipment(uid: &str, amplifier: &Amplifier, place: &Value) -> Value {
     if amplifier.is_fused() {
         // Said in the place of a booster, it keeps design from putting one there.
         return json!({ "uid": uid, "type": "Fused", "params": { "loss": 0 }, "metadata": place });

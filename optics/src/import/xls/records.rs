@@ -210,7 +210,6 @@ impl Sheet {
         }
         let (row, column) = (u32::from(u16_at(data, 0)?), u32::from(u16_at(data, 2)?));
         let cell = match kind {
-            NUMBER => Cell::Number(f64_at(data, 6)?),
             RK => Cell::Number(rk(u32_at(data, 6)?)),
             LABELSST => Cell::Text(shared.get(usize::try_from(u32_at(data, 6)?).ok()?)?.clone()),
             LABEL => Cell::Text(long_text(data, 6)?),
@@ -227,7 +226,7 @@ impl Sheet {
                 2 => Cell::Text("#ERROR".to_owned()),
                 _ => return None,
             },
-            FORMULA => Cell::Number(f64_at(data, 6)?),
+            NUMBER | FORMULA => Cell::Number(f64_at(data, 6)?),
             _ => {
                 // Several numbers in a row, and the number of the last column behind them.
                 let numbers = data.get(4..data.len().checked_sub(2)?)?.chunks_exact(6);
