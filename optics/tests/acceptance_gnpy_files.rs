@@ -7,9 +7,14 @@ use optics::gnpy::equipment::AmplifierConfigs;
 use optics::import::{self, Format, ImportOptions, Imported};
 use serde_json::Value;
 
+/// The folder with the files of GNPy.
+fn folder() -> PathBuf {
+    let data =
+        std::env::var_os("NETPLANNER_TEST_DATA").expect("NETPLANNER_TEST_DATA names the reference data");
+    PathBuf::from(data).join("gnpy")
+}
+
 fn cases() -> Vec<(String, Value)> {
-    let folder =
-        PathBuf::from(std::env::var("NETPLANNER_TEST_DATA").expect("NETPLANNER_TEST_DATA")).join("gnpy");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
         .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
@@ -213,7 +218,7 @@ fn acceptance_services_of_a_workbook_are_those_gnpy_makes() {
     for (made, wanted) in made.requests.iter().zip(&wanted.requests) {
         assert_eq!((&made.source, &made.destination), (&wanted.source, &wanted.destination));
         assert_eq!((&made.transceiver, &made.mode), (&wanted.transceiver, &wanted.mode), "{}", made.id);
-        assert_eq!(made.rate_bit_per_s, wanted.rate_bit_per_s, "{}", made.id);
+        assert!((made.rate_bit_per_s - wanted.rate_bit_per_s).abs() < 1.0, "{}", made.id);
         assert_eq!(made.include, wanted.include, "{}", made.id);
     }
 }
