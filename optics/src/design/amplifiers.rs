@@ -148,8 +148,8 @@ impl<'a> Designer<'a> {
             Err(DesignError::EmptyBand {
                 uid: start.uid.clone(),
                 degree: degree.clone(),
-                f_min_thz: band.f_min_hz * 1e-12,
-                f_max_thz: band.f_max_hz * 1e-12,
+                f_min_thz: band.f_min_hz / 1e12,
+                f_max_thz: band.f_max_hz / 1e12,
             })
         };
         bands.iter().map(state).collect()
@@ -322,8 +322,8 @@ pub(super) fn restriction<'l>(
 pub(super) fn no_amplifier(uid: &str, band: &Band) -> DesignError {
     DesignError::NoAmplifier {
         uid: uid.to_owned(),
-        f_min_thz: band.f_min_hz * 1e-12,
-        f_max_thz: band.f_max_hz * 1e-12,
+        f_min_thz: band.f_min_hz / 1e12,
+        f_max_thz: band.f_max_hz / 1e12,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Choice {
 const CHANNELS_JUDGED_AT: f64 = 88.0;
 /// Types that need up to so much more gain are taken with padding, in dB.
 const PADDING_TOLERATED_DB: f64 = 3.0;
+/// Noise figures this close are equal: they differ by how they were computed, in dB.
+const ROUNDING_DB: f64 = 1e-9;
 /// Where no type has enough power, those within so much of the strongest compete, in dB.
 const POWER_TOLERANCE_DB: f64 = 0.3;
 
@@ -122,7 +124,7 @@ impl<'a> Catalogue<'a> {
         let mut best: Option<(f64, Choice)> = None;
         for one in self.suitable(candidates, target, raman_allowed) {
             let nf_db = self.noise[one.amplifier_type].at(target.gain_db, judged_at_dbm).nf_db;
-            if best.is_none_or(|(least, _)| nf_db < least) {
+            if best.is_none_or(|(least, _)| nf_db < least - ROUNDING_DB) {
                 best = Some((nf_db, one));
             }
         }
@@ -137,25 +139,7 @@ fn positions(equipment: &Equipment, wanted: impl Fn(&AmplifierType) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::equipment::amplifier::NoiseModel;
-
-    fn entry(name: &str, gain: (f64, f64), p_max_dbm: f64, nf_db: f64, raman: bool) -> AmplifierType {
-        AmplifierType {
-            name: name.to_owned(),
-            f_min_hz: 191e12,
-            f_max_hz: 196e12,
-            gain_min_db: gain.0,
-            gain_flatmax_db: gain.1,
-            p_max_dbm,
-            noise: NoiseModel::FixedGain { nf_db },
-            tables: crate::equipment::amplifier::AmplifierTables::default(),
-            pmd_s: 0.0,
-            pdl_db: 0.0,
-            raman,
-            allowed_for_design: true,
-            out_voa_auto: false,
-        }
-    }
+    use crate::design::tests::entry;
 
     fn chosen(gain_db: f64, power_dbm: f64, raman_allowed: bool) -> Option<(String, f64)> {
         let equipment = Equipment {

@@ -18,6 +18,8 @@ mod spans;
 mod split;
 pub mod sweep;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use error::{DesignError, DesignWarning};
 pub use reference::Reference;

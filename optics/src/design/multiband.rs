@@ -28,20 +28,19 @@ impl Designer<'_> {
             Some(name) => vec![type_position(equipment, uid, name)?],
             None => self.preselected(line, site, whole, &amplifiers, &order, states)?,
         };
-        let mut settings = Vec::with_capacity(amplifiers.len());
-        let mut fitting = allowed;
-        for (amplifier, &at) in amplifiers.iter().zip(&order) {
-            let candidates = self.members(&fitting, &states[at].band);
-            if amplifier.amplifier_type.is_none() && candidates.is_empty() {
-                return Err(no_amplifier(uid, &states[at].band));
+        let warnings = self.warnings.len();
+        let site_of_bands = (site, &amplifiers[..], &order[..]);
+        let settings = self.set_bands(uid, site_of_bands, states, &allowed, false)?;
+        let (type_name, settings) = match (&whole.type_name, self.whole_of(&settings)) {
+            (Some(name), _) => (name.clone(), settings),
+            (None, Some(name)) => (name, settings),
+            // the best amplifier of each band, and no multiband type is made of them: the first band decides
+            (None, None) => {
+                self.warnings.truncate(warnings);
+                let settings = self.set_bands(uid, site_of_bands, states, &allowed, true)?;
+                let none = || no_amplifier(uid, &states[order[0]].band);
+                (self.whole_of(&settings).ok_or_else(none)?, settings)
             }
-            let set = self.set(uid, amplifier, site, &states[at], &candidates)?;
-            self.keep_types_with(&mut fitting, set.amplifier_type);
-            settings.push(set);
-        }
-        let type_name = match &whole.type_name {
-            Some(name) => name.clone(),
-            None => self.whole_of(uid, &settings, &states[order[0]].band)?,
         };
         for (set, &at) in settings.iter().zip(&order) {
             states[at] = set.behind;
@@ -52,6 +51,33 @@ impl Designer<'_> {
             settings.into_iter().zip(&mut whole.bands).for_each(|(set, amplifier)| set.apply(amplifier));
         }
         Ok(())
+    }
+
+    /// Sets the amplifier of each band to the best that is part of one of the multiband types at `allowed`; if
+    /// `together`, of those only that the amplifiers chosen before are part of, too.
+    fn set_bands(
+        &mut self,
+        uid: &str,
+        (site, amplifiers, order): (Site, &[Amplifier], &[usize]),
+        states: &[BandState],
+        allowed: &[usize],
+        together: bool,
+    ) -> Result<Vec<Setting>, DesignError> {
+        let mut fitting = allowed.to_vec();
+        let mut settings = Vec::with_capacity(amplifiers.len());
+        for (amplifier, &at) in amplifiers.iter().zip(order) {
+            let candidates = self.members(&fitting, &states[at].band);
+            if amplifier.amplifier_type.is_none() && candidates.is_empty() {
+                return Err(no_amplifier(uid, &states[at].band));
+            }
+            let set = self.set(uid, amplifier, site, &states[at], &candidates)?;
+            if together {
+                let all = &self.catalogue.equipment.multiband_amplifiers;
+                fitting.retain(|&at| self.is_member(set.amplifier_type, &all[at]));
+            }
+            settings.push(set);
+        }
+        Ok(settings)
     }
 
     /// For each amplifier the design band it is for: the one of the same name, else the one at its place.
@@ -136,22 +162,14 @@ impl Designer<'_> {
         whole.amplifiers.contains(&self.catalogue.entry(amplifier_type).name)
     }
 
-    /// Leaves the multiband types that a chosen amplifier is part of, so that all bands end up in one; where none is
-    /// left the amplifier was given, and its type has the last word.
-    fn keep_types_with(&self, types: &mut Vec<usize>, amplifier_type: usize) {
-        let all = &self.catalogue.equipment.multiband_amplifiers;
-        types.retain(|&at| self.is_member(amplifier_type, &all[at]));
-    }
-
     /// The first multiband type made of all these amplifiers.
-    fn whole_of(&self, uid: &str, settings: &[Setting], band: &Band) -> Result<String, DesignError> {
+    fn whole_of(&self, settings: &[Setting]) -> Option<String> {
         self.catalogue
             .equipment
             .multiband_amplifiers
             .iter()
             .find(|entry| settings.iter().all(|set| self.is_member(set.amplifier_type, entry)))
             .map(|entry| entry.name.clone())
-            .ok_or_else(|| no_amplifier(uid, band))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::DesignError;
 use crate::equipment::SpanRules;
-use crate::line::{Element, ElementIndex, ElementKind, Fibre, LineNetwork, Location, Section};
+use crate::line::{Element, ElementIndex, ElementKind, Fibre, LineNetwork, Location, Section, Spectrum};
 
 /// How long spans should be, in m.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,6 +123,10 @@ fn spans_of(
             let mut span = fibre.clone();
             span.length_m = length_m;
             span.raman = None;
+            if let Spectrum::Flat(loss) = &mut span.loss_db_per_km {
+                // per metre and back, as GNPy does: a loss just between two steps is rounded by its last bit
+                *loss = *loss * 1e-3 * 1e3;
+            }
             if beyond {
                 let (start, end) = (k as f64 * length_m, (k + 1) as f64 * length_m);
                 let own =

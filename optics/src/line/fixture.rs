@@ -92,7 +92,6 @@ pub(crate) fn amplifier(uid: &str) -> Element {
     element(uid, ElementKind::Amplifier(Box::default()))
 }
 
-#[allow(dead_code)]
 pub(crate) fn typed_amplifier(uid: &str, amplifier_type: usize) -> Element {
     let amplifier = Amplifier { amplifier_type: Some(amplifier_type), ..Amplifier::default() };
     element(uid, ElementKind::Amplifier(Box::new(amplifier)))

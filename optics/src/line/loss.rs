@@ -73,9 +73,9 @@ fn outside_table(uid: &str, fibre: &Fibre) -> LossError {
     let (from, to) = ends.map_or((f64::NAN, f64::NAN), |(&from, &to)| (from, to));
     LossError::OutsideTable {
         uid: uid.to_owned(),
-        from_thz: from * 1e-12,
-        to_thz: to * 1e-12,
-        reference_thz: fibre.reference_frequency_hz * 1e-12,
+        from_thz: from / 1e12,
+        to_thz: to / 1e12,
+        reference_thz: fibre.reference_frequency_hz / 1e12,
     }
 }
 
