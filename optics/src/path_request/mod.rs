@@ -8,6 +8,7 @@ mod aggregation;
 pub mod disjunction;
 mod error;
 mod flow;
+mod lit;
 mod modes;
 mod occupation;
 pub mod outcome;

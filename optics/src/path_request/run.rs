@@ -2,17 +2,17 @@
 
 use super::aggregation::{Resolved, aggregate, resolve, without_repetition};
 use super::disjunction::{self, Member};
-use super::modes::{Attempt, Judge, Threshold, attempts};
+use super::lit::{KeptCombs, Lit, Verdict};
 use super::occupation::{SectionSpectrum, Spectra};
 use super::routing::{self, Router};
 use super::sections::{SectionIndex, Sections};
 use super::spectrum::{Need, SpectrumPolicy, assign};
-use super::{BlockingReason, Metrics, Outcome, PathRequest, PathRequestError, Synchronization};
+use super::{BlockingReason, Outcome, PathRequest, PathRequestError, Synchronization};
 use crate::decibel::dbm;
 use crate::design::{Reference, redesign};
-use crate::equipment::{Equipment, Mode, SpectralInformation};
+use crate::equipment::{Equipment, SpectralInformation};
 use crate::line::{ElementIndex, LineNetwork};
-use crate::propagation::{Channel, Comb, Gains, Propagation, Received, Solver};
+use crate::propagation::{Propagation, Solver};
 
 /// How requests are served.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,22 +65,6 @@ struct Routed<'a> {
     route: Result<Vec<SectionIndex>, BlockingReason>,
 }
 
-/// The line a request is judged on: the network's own, or one designed for it.
-struct Lit<'r> {
-    propagation: &'r Propagation,
-    elements: &'r [ElementIndex],
-    /// None where there is no way back.
-    elements_back: Option<&'r Vec<ElementIndex>>,
-}
-
-/// What light along a route said about a request.
-struct Verdict<'a> {
-    mode: Option<&'a Mode>,
-    metrics: Option<Metrics>,
-    reverse_metrics: Option<Metrics>,
-    blocked: Option<BlockingReason>,
-}
-
 impl<'a> Planner<'a> {
     /// Makes a designed network fit for path requests.
     pub fn new(network: &'a LineNetwork, equipment: &'a Equipment, options: &PlanOptions) -> Self {
@@ -109,6 +93,7 @@ impl<'a> Planner<'a> {
         let mut redesigned = self.options.redesign_per_request.then(|| self.network.clone());
         let mut spectrum = Spectra::empty(self.network, self.equipment, &self.graph);
         let mut free = spectrum.unused().clone();
+        let mut combs = KeptCombs::default();
         let mut outcomes = Vec::with_capacity(routed.len());
         for Routed { resolved, route } in routed {
             let route_back = route.as_ref().ok().and_then(|route| self.graph.reversed(route));
@@ -121,11 +106,12 @@ impl<'a> Planner<'a> {
                         None => None,
                     };
                     let lit = Lit {
+                        spectral: &self.spectral,
                         propagation: own.as_ref().unwrap_or(&self.propagation),
                         elements: &elements,
                         elements_back: route_back.is_some().then_some(&elements_back),
                     };
-                    self.judge(&resolved, &lit)?
+                    lit.judge(&resolved, &mut combs)?
                 }
                 Err(reason) => Verdict {
                     mode: resolved.mode,
@@ -254,74 +240,6 @@ impl<'a> Planner<'a> {
         (vertex(resolved.source), vertex(resolved.destination))
     }
 
-    /// Sends light along a route, and back if asked for, and finds the mode.
-    fn judge(&self, resolved: &Resolved<'a>, lit: &Lit<'_>) -> Result<Verdict<'a>, PathRequestError> {
-        let margin_db = self.spectral.system_margins_db;
-        let mut verdict = match resolved.mode {
-            Some(mode) => {
-                let judge = Judge::new(mode, margin_db);
-                let beam = Beam::of(mode);
-                let received = send(lit.propagation, resolved, lit.elements, &beam, &mut Gains::default())?;
-                let metrics = judge.metrics(&judge.receive(received));
-                let blocked =
-                    (!judge.accepts(&metrics, Threshold::Reached)).then_some(BlockingReason::ModeNotFeasible);
-                Verdict { mode: Some(mode), metrics: Some(metrics), reverse_metrics: None, blocked }
-            }
-            None => self.choose_mode(resolved, lit)?,
-        };
-        if let (true, Some(mode)) = (resolved.request.bidirectional, verdict.mode) {
-            let Some(elements_back) = lit.elements_back else {
-                verdict.blocked.get_or_insert(BlockingReason::NoPath);
-                return Ok(verdict);
-            };
-            let judge = Judge::new(mode, margin_db);
-            let beam = Beam {
-                roll_off: resolved.mode.map_or(self.spectral.roll_off, |mode| mode.roll_off),
-                ..Beam::of(mode)
-            };
-            let received = send(lit.propagation, resolved, elements_back, &beam, &mut Gains::default())?;
-            let metrics = judge.metrics(&judge.receive(received));
-            if !judge.accepts(&metrics, Threshold::Reached) {
-                verdict.blocked.get_or_insert(BlockingReason::ModeNotFeasible);
-            }
-            verdict.reverse_metrics = Some(metrics);
-        }
-        Ok(verdict)
-    }
-
-    /// The first mode that works, or the last one tried. Gains lowered by one comb stay lowered for the next.
-    fn choose_mode(&self, resolved: &Resolved<'a>, lit: &Lit<'_>) -> Result<Verdict<'a>, PathRequestError> {
-        let mut gains = Gains::default();
-        let mut last = None;
-        for Attempt { baud_rate, offset_db, modes } in
-            attempts(resolved.transceiver, resolved.request.spacing_hz)
-        {
-            let beam = Beam { baud_rate, offset_db, roll_off: self.spectral.roll_off, tx_osnr_db: 0.0 };
-            let mut received = send(lit.propagation, resolved, lit.elements, &beam, &mut gains)?;
-            for mode in modes {
-                let judge = Judge::new(mode, self.spectral.system_margins_db);
-                received = judge.receive(received);
-                let metrics = judge.metrics(&received);
-                let works = judge.accepts(&metrics, Threshold::Passed);
-                last = Some((mode, metrics));
-                if works {
-                    let metrics = Some(metrics);
-                    return Ok(Verdict { mode: Some(mode), metrics, reverse_metrics: None, blocked: None });
-                }
-            }
-        }
-        let blocked = match last {
-            Some(_) => BlockingReason::NoFeasibleMode,
-            None => BlockingReason::NoFeasibleBaudrateWithSpacing,
-        };
-        Ok(Verdict {
-            mode: last.map(|(mode, _)| mode),
-            metrics: last.map(|(_, metrics)| metrics),
-            reverse_metrics: None,
-            blocked: Some(blocked),
-        })
-    }
-
     /// Designs a line again along a route and back, for the channels of a request.
     fn redesign(
         &self,
@@ -335,50 +253,6 @@ impl<'a> Planner<'a> {
         redesign(line, self.equipment, &reference, Some(&[elements, elements_back]))
             .map_err(|source| PathRequestError::Design { request: resolved.request.id.clone(), source })?;
         Ok(Propagation::new(line, self.equipment, &self.options.solver))
-    }
-}
-
-/// Sends the comb of a request along a route.
-fn send(
-    propagation: &Propagation,
-    resolved: &Resolved<'_>,
-    elements: &[ElementIndex],
-    beam: &Beam,
-    gains: &mut Gains,
-) -> Result<Received, PathRequestError> {
-    let channel = Channel {
-        frequency_hz: 0.0,
-        baud_rate: beam.baud_rate,
-        slot_width_hz: resolved.request.spacing_hz,
-        roll_off: beam.roll_off,
-        offset_db: beam.offset_db,
-        tx_osnr_db: beam.tx_osnr_db,
-        tx_power_dbm: dbm(resolved.tx_power_w),
-    };
-    let request = || resolved.request.id.clone();
-    let comb = Comb::uniform(resolved.transceiver.f_min_hz, resolved.channels, channel)
-        .map_err(|source| PathRequestError::Comb { request: request(), source })?;
-    propagation
-        .run(elements, &comb, gains)
-        .map_err(|source| PathRequestError::Propagation { request: request(), source })
-}
-
-/// What the channels of a comb are like.
-struct Beam {
-    baud_rate: f64,
-    offset_db: f64,
-    roll_off: f64,
-    tx_osnr_db: f64,
-}
-
-impl Beam {
-    fn of(mode: &Mode) -> Self {
-        Self {
-            baud_rate: mode.baud_rate,
-            offset_db: mode.equalisation_offset_db,
-            roll_off: mode.roll_off,
-            tx_osnr_db: mode.tx_osnr_db,
-        }
     }
 }
 

@@ -60,9 +60,7 @@ impl Occupancy {
         let words = usize::try_from(n_max - n_min + 1).unwrap_or(0).div_ceil(64);
         let mut occupancy = Self { n_min, n_max, free: vec![0; words], unusable: vec![0; words] };
         for &[lower, upper] in bands {
-            for n in piece_of(lower).max(n_min)..=piece_of(upper).min(n_max) {
-                occupancy.set(n, true);
-            }
+            occupancy.set(piece_of(lower), piece_of(upper), true);
         }
         occupancy.unusable = occupancy.free.iter().map(|word| !word).collect();
         occupancy
@@ -91,11 +89,7 @@ impl Occupancy {
     /// Takes a slot.
     pub fn take(&mut self, slot: Slot) {
         let half = half_width(slot.m);
-        for n in slot.n.saturating_sub(half).max(self.n_min)
-            ..=slot.n.saturating_add(half).saturating_sub(1).min(self.n_max)
-        {
-            self.set(n, false);
-        }
+        self.set(slot.n.saturating_sub(half), slot.n.saturating_add(half).saturating_sub(1), false);
     }
 
     /// Leaves free only what is free in both.
@@ -117,13 +111,23 @@ impl Occupancy {
         position.is_some_and(|position| bits[position / 64] >> (position % 64) & 1 == 1)
     }
 
-    fn set(&mut self, n: i32, free: bool) {
-        if let Ok(position) = usize::try_from(n - self.n_min) {
-            let bit = 1 << (position % 64);
-            if free {
-                self.free[position / 64] |= bit;
-            } else {
-                self.free[position / 64] &= !bit;
+    /// Sets the pieces from one to another, as far as they are in the range.
+    fn set(&mut self, first: i32, last: i32, free: bool) {
+        let position = |n: i32| usize::try_from(n - self.n_min).ok();
+        let (Some(first), Some(last)) = (position(first.max(self.n_min)), position(last.min(self.n_max)))
+        else {
+            return;
+        };
+        for word in first / 64..=last / 64 {
+            let low = if word == first / 64 { first % 64 } else { 0 };
+            let high = if word == last / 64 { last % 64 } else { 63 };
+            if low <= high {
+                let bits = (u64::MAX << low) & (u64::MAX >> (63 - high));
+                if free {
+                    self.free[word] |= bits;
+                } else {
+                    self.free[word] &= !bits;
+                }
             }
         }
     }
