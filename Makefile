@@ -12,7 +12,7 @@ TOOLS := $(TARGET)/tools
 # Tests that start processes take the binaries of the same build.
 export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
 
-.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench build-debug build-release
+.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench bench-physics build-debug build-release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,3 +61,9 @@ acceptance: build-debug ## run the tests against the reference networks in $(DAT
 
 bench: build-release ## measure the engine; writes target/bench/engine.json
 	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/bench --output target/bench/engine.json
+
+bench-physics: ## measure the physics beside GNPy's, where it can be installed; writes target/bench/physics.json
+	cargo bench --locked -p optics --bench propagation
+	bench/gnpy --data "$(abspath $(DATA))" --output target/bench/gnpy.json || echo "GNPy was not measured here: its published times are compared with"
+	cargo bench --locked -p optics --bench physics -- --output "$(abspath target/bench/physics.json)" --gnpy "$(abspath target/bench/gnpy.json)" \
+		$(if $(wildcard $(DATA)/gnpy),--data "$(abspath $(DATA))")

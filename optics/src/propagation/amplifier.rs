@@ -226,13 +226,6 @@ impl AmplifierStep {
     }
 }
 
-impl AmplifierOnComb {
-    /// Whether what the amplifier does depends on the light that enters only through saturation.
-    pub(crate) fn is_fixed(&self) -> bool {
-        !matches!(self.profile, Profile::Dynamic { .. })
-    }
-}
-
 impl Profile {
     /// Fills in the gain of each channel; false where all have the mean gain and nothing was filled in.
     fn gains(&self, power: &[f64], total_w: f64, gain: f64, gains: &mut [f64]) -> bool {

@@ -7,6 +7,7 @@
 mod amplifier;
 pub mod comb;
 mod fibre;
+pub mod folded;
 mod ggn;
 mod light;
 mod line;
@@ -21,6 +22,7 @@ pub mod solver;
 
 pub use amplifier::Amplified;
 pub use comb::{Channel, Comb, CombError, Partition, channel_count};
+pub use folded::{FoldedLine, FoldedRoute, WorstChannel};
 pub use penalty::PenaltyCurves;
 pub use receiver::{Bandwidth, Received};
 pub use route::{AmplifiedBand, Gains, Passed, Propagation, PropagationError};

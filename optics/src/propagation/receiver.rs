@@ -5,7 +5,7 @@ use super::light::Light;
 use crate::decibel::{dbm, from_db, to_db};
 
 /// The bandwidth of 0.1 nm, in Hz.
-const NANOMETRE_01_HZ: f64 = 12.5e9;
+pub(crate) const NANOMETRE_01_HZ: f64 = 12.5e9;
 
 /// The bandwidth noise is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,8 @@ impl Received {
     }
 }
 
-fn noise_of(osnr_db: &[f64]) -> Vec<f64> {
+/// 1/OSNR of each, linear.
+pub(crate) fn noise_of(osnr_db: &[f64]) -> Vec<f64> {
     // Transmitters are mostly alike: one power of ten serves a run of them.
     let mut last = (f64::NAN, f64::NAN);
     osnr_db
