@@ -41,7 +41,11 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| {
-        arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).map(PathBuf::from)
+        arguments
+            .iter()
+            .position(|argument| argument == name)
+            .and_then(|at| arguments.get(at + 1))
+            .map(PathBuf::from)
     };
     let mut figures = Map::new();
     for (key, spans) in [("propagate_10_spans_us", 10), ("propagate_30_spans_us", 30)] {
@@ -75,7 +79,8 @@ fn main() -> Outcome<()> {
 
 /// GNPy's times: those measured here where there are some.
 fn gnpy(measured: Option<&Path>) -> Outcome<Map<String, Value>> {
-    let mut times: Map<String, Value> = GNPY.iter().map(|(key, time)| ((*key).to_owned(), json!(time))).collect();
+    let mut times: Map<String, Value> =
+        GNPY.iter().map(|(key, time)| ((*key).to_owned(), json!(time))).collect();
     if let Some(file) = measured.filter(|file| file.exists()) {
         let here: Map<String, Value> = serde_json::from_slice(&std::fs::read(file)?)?;
         times.extend(here);
@@ -129,9 +134,10 @@ fn networks(folder: &Path, figures: &mut Map<String, Value>) -> Outcome<()> {
     }
     let equipment = equipment::read(&library, &configs).map_err(|all| format!("{all:?}"))?;
     let reference = Reference::of(&equipment, None)?;
-    for (key, file) in
-        [("design_conus_ms", "CORONET_CONUS_Topology.json"), ("design_global_ms", "CORONET_Global_Topology.json")]
-    {
+    for (key, file) in [
+        ("design_conus_ms", "CORONET_CONUS_Topology.json"),
+        ("design_global_ms", "CORONET_Global_Topology.json"),
+    ] {
         let topology = document(&folder.join(file))?;
         let given = topology::read(&topology, &equipment).map_err(|all| format!("{file}: {all:?}"))?;
         let designed = || -> Outcome<(Duration, LineNetwork)> {

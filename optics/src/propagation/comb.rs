@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::decibel::{to_db, watts};
+use crate::decibel::{dbm, to_db, watts};
 
 /// The channels that share a line, ascending in frequency. Cheap to clone, immutable.
 #[derive(Clone, Debug)]
@@ -179,6 +179,20 @@ impl Comb {
         &self.channels
     }
 
+    /// The channels one by one, ascending in frequency.
+    pub fn iter(&self) -> impl Iterator<Item = Channel> + '_ {
+        let of = &self.channels;
+        (0..self.len()).map(|i| Channel {
+            frequency_hz: of.frequency_hz[i],
+            baud_rate: of.baud_rate[i],
+            slot_width_hz: of.slot_width_hz[i],
+            roll_off: of.roll_off[i],
+            offset_db: of.offset_db[i],
+            tx_osnr_db: of.tx_osnr_db[i],
+            tx_power_dbm: dbm(of.tx_power_w[i]),
+        })
+    }
+
     /// How many channels there are; at least one.
     pub fn len(&self) -> usize {
         self.channels.frequency_hz.len()
@@ -261,6 +275,7 @@ impl Channels {
 
 impl Channel {
     /// The same channel elsewhere.
+    #[must_use]
     pub fn at(self, frequency_hz: f64) -> Self {
         Self { frequency_hz, ..self }
     }

@@ -12,6 +12,8 @@
 //! really are, for this route alone; so a route is exact, whatever it crosses.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::comb::Comb;
@@ -25,7 +27,7 @@ use crate::line::ElementIndex;
 /// How many combs are kept.
 const COMBS_KEPT: usize = 64;
 /// Channels multiplied side by side.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// A line whose links are worked out when first asked for, and kept. Shared between threads.
 #[derive(Debug)]
@@ -37,9 +39,7 @@ pub struct FoldedLine<'a> {
 /// A route, folded: what each ROADM and link on it does to each channel of a comb.
 #[derive(Clone, Debug)]
 pub struct FoldedRoute {
-    on_comb: Arc<OnComb>,
-    /// Noise of the transmitters, over 12.5 GHz.
-    transmitter: Arc<Vec<f64>>,
+    folds: Arc<Folds>,
     links: Vec<Arc<Link>>,
     crossings: Vec<Arc<Crossing>>,
 }
@@ -57,9 +57,12 @@ pub struct WorstChannel {
 #[derive(Debug)]
 struct Folds {
     on_comb: Arc<OnComb>,
-    transmitter: Arc<Vec<f64>>,
+    /// Noise of the transmitters, over 12.5 GHz.
+    transmitter: Vec<f64>,
+    /// 12.5 GHz over the symbol rate.
+    narrowing: Vec<f64>,
     /// By their elements, ends included.
-    links: RwLock<HashMap<Vec<ElementIndex>, Arc<Link>>>,
+    links: RwLock<HashMap<Vec<ElementIndex>, Arc<Link>, BuildHasherDefault<IndexHasher>>>,
 }
 
 /// What the elements between two ROADMs (or a transceiver and a ROADM) do to each channel.
@@ -92,6 +95,24 @@ struct Crossing {
     noise: Option<Vec<f64>>,
 }
 
+/// Hashes positions of elements: a rotation and a product each. They come from our own line, not from outside.
+#[derive(Default)]
+struct IndexHasher(u64);
+
+impl Hasher for IndexHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+}
+
 impl<'a> FoldedLine<'a> {
     /// A line with nothing worked out yet.
     pub fn new(propagation: &'a Propagation) -> Self {
@@ -105,7 +126,7 @@ impl<'a> FoldedLine<'a> {
     pub fn route(&self, route: &[ElementIndex], comb: &Comb) -> Result<FoldedRoute, PropagationError> {
         let on_comb = self.propagation.prepare(route, comb)?;
         let folds = self.folds_of(&on_comb);
-        let is_roadm = |&place: &usize| matches!(self.propagation.line.steps[route[place]], Step::Roadm(_));
+        let is_roadm = |&place: &usize| matches!(self.propagation.line.all[route[place]], Step::Roadm(_));
         let roadms: Vec<usize> = (1..route.len() - 1).filter(is_roadm).collect();
         let mut links = Vec::with_capacity(roadms.len() + 1);
         let mut crossings: Vec<Arc<Crossing>> = Vec::with_capacity(roadms.len());
@@ -131,7 +152,7 @@ impl<'a> FoldedLine<'a> {
             links.push(link);
             from = to;
         }
-        Ok(FoldedRoute { transmitter: Arc::clone(&folds.transmitter), on_comb, links, crossings })
+        Ok(FoldedRoute { folds, links, crossings })
     }
 
     fn folds_of(&self, on_comb: &Arc<OnComb>) -> Arc<Folds> {
@@ -151,7 +172,8 @@ impl<'a> FoldedLine<'a> {
         }
         let made = Arc::new(Folds {
             on_comb: Arc::clone(on_comb),
-            transmitter: Arc::new(noise_of(&on_comb.comb.channels().tx_osnr_db)),
+            transmitter: noise_of(&on_comb.comb.channels().tx_osnr_db),
+            narrowing: on_comb.comb.channels().baud_rate.iter().map(|rate| NANOMETRE_01_HZ / rate).collect(),
             links: RwLock::default(),
         });
         kept.push(Arc::clone(&made));
@@ -246,7 +268,7 @@ impl Link {
 impl FoldedRoute {
     /// The channels that can travel the route.
     pub fn comb(&self) -> &Comb {
-        &self.on_comb.comb
+        &self.folds.on_comb.comb
     }
 
     /// The first link, counted from the source, that some channel enters below its target: from there on the route was
@@ -255,19 +277,20 @@ impl FoldedRoute {
         self.crossings.iter().position(|crossing| !crossing.levelled).map(|crossing| crossing + 1)
     }
 
-    /// The channel with the lowest GSNR. No allocation; n·(links + 3) multiplications for n channels.
+    /// The channel with the lowest GSNR. No allocation; n·(links + 4) multiplications for n channels.
     pub fn worst(&self, bandwidth: Bandwidth) -> WorstChannel {
-        let rate = &self.on_comb.comb.channels().baud_rate;
+        let narrowing = &self.folds.narrowing;
         let mut worst = (0, f64::NEG_INFINITY);
-        for first in (0..rate.len()).step_by(LANES) {
-            let lanes = first..rate.len().min(first + LANES);
+        for first in (0..narrowing.len()).step_by(LANES) {
+            let lanes = first..narrowing.len().min(first + LANES);
             let mut noise = [0.0; LANES];
             self.noise(lanes.clone(), &mut noise);
+            if bandwidth == Bandwidth::Signal {
+                for (noise, narrowing) in noise.iter_mut().zip(&narrowing[lanes.clone()]) {
+                    *noise /= narrowing;
+                }
+            }
             for (channel, noise) in lanes.zip(noise) {
-                let noise = match bandwidth {
-                    Bandwidth::Signal => noise,
-                    Bandwidth::Nanometre01 => noise * NANOMETRE_01_HZ / rate[channel],
-                };
                 if noise > worst.1 {
                     worst = (channel, noise);
                 }
@@ -276,10 +299,10 @@ impl FoldedRoute {
         WorstChannel { channel: worst.0, gsnr_db: -to_db(worst.1) }
     }
 
-    /// All noise over signal of a few channels, in their own bandwidth: product of the multipliers − 1, and what
-    /// ROADMs and transmitter add.
+    /// All noise over signal of a few channels, in 12.5 GHz: product of the multipliers − 1, narrowed, and what ROADMs
+    /// and transmitter add.
     #[inline]
-    fn noise(&self, channels: std::ops::Range<usize>, noise: &mut [f64; LANES]) {
+    fn noise(&self, channels: Range<usize>, noise: &mut [f64; LANES]) {
         let mut product = [1.0; LANES];
         for link in &self.links {
             let multiplier = &link.multiplier[channels.clone()];
@@ -294,48 +317,55 @@ impl FoldedRoute {
                 }
             }
         }
-        let mut added = [0.0; LANES];
-        let sources =
-            self.crossings.iter().filter_map(|crossing| crossing.noise.as_ref()).chain([&*self.transmitter]);
-        for source in sources {
-            for (added, source) in added.iter_mut().zip(&source[channels.clone()]) {
-                *added += source;
-            }
+        for ((noise, product), narrowing) in
+            noise.iter_mut().zip(product).zip(&self.folds.narrowing[channels.clone()])
+        {
+            *noise = (product - 1.0) * narrowing;
         }
-        let rate = &self.on_comb.comb.channels().baud_rate[channels];
-        for (((noise, product), added), rate) in noise.iter_mut().zip(product).zip(added).zip(rate) {
-            *noise = product - 1.0 + added * rate / NANOMETRE_01_HZ;
+        let roadms = self.crossings.iter().filter_map(|crossing| crossing.noise.as_ref());
+        for source in roadms.chain([&self.folds.transmitter]) {
+            for (noise, source) in noise.iter_mut().zip(&source[channels.clone()]) {
+                *noise += source;
+            }
         }
     }
 
     /// Everything the receiver gets.
     pub fn received(&self) -> Received {
-        let mut light = Light::launched(&self.on_comb.comb);
+        let mut light = Light::launched(&self.folds.on_comb.comb);
         let count = light.power_w.len();
         let mut u = vec![1.0; count];
         for link in &self.links {
-            for i in 0..count {
-                light.ase[i] += link.ase[i] * u[i];
-                u[i] *= link.multiplier[i];
-                light.cd[i] += link.cd[i];
-                light.pmd_squared[i] += link.pmd_squared[i];
-                light.pdl_squared[i] += link.pdl_squared[i];
+            for ((ase, u), (added, multiplier)) in
+                light.ase.iter_mut().zip(&mut u).zip(link.ase.iter().zip(&link.multiplier))
+            {
+                *ase += added * *u;
+                *u *= multiplier;
             }
+            add(&mut light.cd, &link.cd);
+            add(&mut light.pmd_squared, &link.pmd_squared);
+            add(&mut light.pdl_squared, &link.pdl_squared);
             light.latency_s += link.latency_s;
         }
         for crossing in &self.crossings {
-            for i in 0..count {
-                light.pmd_squared[i] += crossing.pmd_squared[i];
-                light.pdl_squared[i] += crossing.pdl_squared[i];
-                light.roadm_noise[i] += crossing.noise.as_ref().map_or(0.0, |noise| noise[i]);
+            add(&mut light.pmd_squared, &crossing.pmd_squared);
+            add(&mut light.pdl_squared, &crossing.pdl_squared);
+            if let Some(noise) = &crossing.noise {
+                add(&mut light.roadm_noise, noise);
             }
         }
-        for i in 0..count {
-            light.nli[i] = u[i] - 1.0 - light.ase[i];
+        for ((nli, ase), u) in light.nli.iter_mut().zip(&light.ase).zip(u) {
+            *nli = u - 1.0 - ase;
         }
         if let Some(last) = self.links.last() {
             light.power_w.copy_from_slice(&last.power_w);
         }
-        Received::new(self.on_comb.comb.clone(), light)
+        Received::new(self.folds.on_comb.comb.clone(), light)
+    }
+}
+
+fn add(sums: &mut [f64], values: &[f64]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
     }
 }

@@ -254,7 +254,7 @@ impl Link<'_> {
         let mut slopes = Complex { re: 0.0, im: 0.0 };
         for k in 0..last {
             let length = self.z_m[k + 1] - self.z_m[k];
-            if length != step.0 {
+            if length.to_bits() != step.0.to_bits() {
                 step = (length, w.times_real(length).exp());
             }
             let next = phase.times(step.1);

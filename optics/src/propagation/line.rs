@@ -34,7 +34,7 @@ pub(crate) enum Step {
 /// All elements and the classes they fall into.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Steps {
-    pub steps: Vec<Step>,
+    pub all: Vec<Step>,
     pub fibres: Vec<FibreClass>,
     pub amplifiers: Vec<AmplifierClass>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct OnComb {
     fibres: Vec<OnceLock<Result<FibreOnComb, OutOfTable>>>,
     amplifiers: Vec<OnceLock<AmplifierOnComb>>,
     whole: Comb,
-    positions: Vec<[usize; 2]>,
+    bands: Vec<[f64; 2]>,
 }
 
 /// The combs met so far.
@@ -87,7 +87,7 @@ impl Steps {
             };
             steps.push(step.unwrap_or_else(|error| Step::Broken(Box::new(error))));
         }
-        made.steps = steps;
+        made.all = steps;
         made
     }
 
@@ -129,19 +129,19 @@ impl Steps {
                 return Err(PropagationError::Impossible { uid: uid.to_owned(), field, value });
             }
         }
-        let class = match known.get(&(position, set.tilt_db.to_bits())) {
-            Some(&class) => class,
-            None => {
-                let kind = equipment
-                    .amplifiers
-                    .get(position)
-                    .ok_or_else(|| PropagationError::UnknownAmplifier { uid: uid.to_owned(), position })?;
-                let class = AmplifierClass::new(kind, set.tilt_db)
-                    .map_err(|source| PropagationError::NoiseFigure { uid: uid.to_owned(), source })?;
-                known.insert((position, set.tilt_db.to_bits()), self.amplifiers.len());
-                self.amplifiers.push(class);
-                self.amplifiers.len() - 1
-            }
+        let key = (position, set.tilt_db.to_bits());
+        let class = if let Some(&class) = known.get(&key) {
+            class
+        } else {
+            let kind = equipment
+                .amplifiers
+                .get(position)
+                .ok_or_else(|| PropagationError::UnknownAmplifier { uid: uid.to_owned(), position })?;
+            let class = AmplifierClass::new(kind, set.tilt_db)
+                .map_err(|source| PropagationError::NoiseFigure { uid: uid.to_owned(), source })?;
+            known.insert(key, self.amplifiers.len());
+            self.amplifiers.push(class);
+            self.amplifiers.len() - 1
         };
         Ok(AmplifierStep {
             class,
@@ -204,8 +204,8 @@ pub(crate) fn span(fibre: &Fibre, class: usize, uid: &str) -> Result<FibreSpan, 
 }
 
 impl OnComb {
-    fn new(whole: &Comb, positions: Vec<[usize; 2]>, classes: &Steps) -> Option<Self> {
-        let comb = whole.at_positions(&positions)?;
+    fn new(whole: &Comb, bands: &[[f64; 2]], classes: &Steps) -> Option<Self> {
+        let comb = whole.at_positions(&whole.positions_within(bands))?;
         let channels = comb.channels();
         let photon_noise_w = channels
             .frequency_hz
@@ -219,7 +219,7 @@ impl OnComb {
             fibres: classes.fibres.iter().map(|_| OnceLock::new()).collect(),
             amplifiers: classes.amplifiers.iter().map(|_| OnceLock::new()).collect(),
             whole: whole.clone(),
-            positions,
+            bands: bands.to_vec(),
             comb,
         })
     }
@@ -239,15 +239,14 @@ impl OnComb {
 impl Combs {
     /// What is kept for the channels of a comb within these bands; none where no channel is.
     pub(crate) fn get(&self, whole: &Comb, bands: &[[f64; 2]], classes: &Steps) -> Option<Arc<OnComb>> {
-        let positions = whole.positions_within(bands);
         let find = |kept: &[Arc<OnComb>]| {
-            kept.iter().find(|on| on.positions == positions && on.whole == *whole).map(Arc::clone)
+            kept.iter().find(|on| on.bands == bands && on.whole == *whole).map(Arc::clone)
         };
         // A panic while holding the lock leaves a list that is still whole.
         if let Some(found) = find(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
             return Some(found);
         }
-        let made = Arc::new(OnComb::new(whole, positions.clone(), classes)?);
+        let made = Arc::new(OnComb::new(whole, bands, classes)?);
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = find(&kept) {
             return Some(found);

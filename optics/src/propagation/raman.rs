@@ -299,14 +299,16 @@ fn perturbative(
     let (count, places) = (alpha.len(), z.len());
     let mut power: Vec<f64> = entering_w.iter().flat_map(|&w| std::iter::repeat_n(w, places)).collect();
     let mut launched = entering_w.to_vec();
-    let splices = (0..places).filter(|&k| transmission[k] != 1.0 && k > 0 && k + 1 < places);
+    let splices = (0..places).filter(|&k| transmission[k] < 1.0 && k > 0 && k + 1 < places);
     let mut from = 0;
     let mut spliced = 1.0;
     for to in splices.chain([places - 1]) {
         if to == from {
             continue;
         }
-        launched.iter_mut().for_each(|power| *power *= spliced);
+        for power in &mut launched {
+            *power *= spliced;
+        }
         let along: Vec<f64> = z[from..=to].iter().map(|place| place - z[from]).collect();
         let exponent = expand(gain, alpha, &launched, &along, order);
         for i in 0..count {
@@ -388,7 +390,7 @@ fn with_splices(points: Vec<f64>, splices: &[(f64, f64)]) -> (Vec<f64>, Vec<f64>
     all.extend(
         points
             .into_iter()
-            .filter(|point| splices.iter().all(|splice| splice.0 != *point))
+            .filter(|point| splices.iter().all(|splice| splice.0.to_bits() != point.to_bits()))
             .map(|point| (point, 1.0)),
     );
     all.sort_by(|a, b| a.0.total_cmp(&b.0));

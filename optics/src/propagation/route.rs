@@ -231,7 +231,7 @@ impl Propagation {
         comb: &Comb,
     ) -> Result<Arc<OnComb>, PropagationError> {
         let is_transceiver = |place: usize| {
-            matches!(route.get(place).and_then(|&index| self.line.steps.get(index)), Some(Step::Transceiver))
+            matches!(route.get(place).and_then(|&index| self.line.all.get(index)), Some(Step::Transceiver))
         };
         let inside = 1..route.len().saturating_sub(1);
         if route.len() < 2
@@ -241,7 +241,7 @@ impl Propagation {
         {
             return Err(PropagationError::NotARoute);
         }
-        if route.iter().any(|&index| index >= self.line.steps.len()) {
+        if route.iter().any(|&index| index >= self.line.all.len()) {
             return Err(PropagationError::NotARoute);
         }
         self.combs.get(comb, &self.common_bands(route), &self.line).ok_or(PropagationError::NoChannel)
@@ -253,30 +253,32 @@ impl Propagation {
             let kind = &self.line.amplifiers[class].kind;
             [kind.f_min_hz, kind.f_max_hz]
         };
-        let mut common: Option<Vec<[f64; 2]>> = None;
+        let mut common: Vec<[f64; 2]> = Vec::new();
+        let mut any = false;
+        let mut narrow = |bands: &[[f64; 2]]| {
+            if !any {
+                common.extend_from_slice(bands);
+                any = true;
+            } else if common != bands {
+                let overlaps =
+                    common.iter().flat_map(|a| bands.iter().map(|b| [a[0].max(b[0]), a[1].min(b[1])]));
+                common = overlaps.filter(|band| band[0] < band[1]).collect();
+            }
+        };
         let mut last = usize::MAX;
         for &index in route {
-            let bands: Vec<[f64; 2]> = match &self.line.steps[index] {
-                Step::Amplifier(amplifier) if amplifier.class == last => continue,
-                Step::Amplifier(amplifier) => {
+            match &self.line.all[index] {
+                Step::Amplifier(amplifier) if amplifier.class != last => {
                     last = amplifier.class;
-                    vec![band(amplifier.class)]
+                    narrow(&[band(amplifier.class)]);
                 }
                 Step::Multiband(amplifiers) => {
-                    amplifiers.iter().map(|amplifier| band(amplifier.class)).collect()
+                    narrow(&amplifiers.iter().map(|amplifier| band(amplifier.class)).collect::<Vec<_>>());
                 }
-                _ => continue,
-            };
-            common = Some(match common {
-                None => bands,
-                Some(common) => common
-                    .iter()
-                    .flat_map(|a| bands.iter().map(|b| [a[0].max(b[0]), a[1].min(b[1])]))
-                    .filter(|band| band[0] < band[1])
-                    .collect(),
-            });
+                _ => {}
+            }
         }
-        common.unwrap_or_else(|| vec![self.default_band])
+        if any { common } else { vec![self.default_band] }
     }
 
     /// Light through one element of a route; `amplified` hears of the class of each amplifier and what it did.
@@ -290,7 +292,7 @@ impl Propagation {
         amplified: &mut impl FnMut(usize, Amplified),
     ) -> Result<(), PropagationError> {
         let index = route[place];
-        match &self.line.steps[index] {
+        match &self.line.all[index] {
             Step::Transceiver => {}
             Step::Fused { transmission } => light.scale(*transmission),
             Step::Fibre(span) => {
@@ -398,10 +400,10 @@ impl Propagation {
         light: &mut Light,
     ) -> Result<bool, PropagationError> {
         let (from, to) = (route[place - 1], route[place + 1]);
-        let Step::Roadm(roadm) = &self.line.steps[route[place]] else {
+        let Step::Roadm(roadm) = &self.line.all[route[place]] else {
             return Ok(true);
         };
-        let is_transceiver = |index: ElementIndex| matches!(self.line.steps[index], Step::Transceiver);
+        let is_transceiver = |index: ElementIndex| matches!(self.line.all[index], Step::Transceiver);
         let kind = if is_transceiver(from) {
             PathKind::Add
         } else if is_transceiver(to) {
@@ -422,7 +424,7 @@ impl Propagation {
         light: &mut Light,
         amplified: &mut impl FnMut(usize, Amplified),
     ) {
-        let amplifiers = match &self.line.steps[index] {
+        let amplifiers = match &self.line.all[index] {
             Step::Amplifier(amplifier) => std::slice::from_ref(amplifier),
             Step::Multiband(amplifiers) => amplifiers,
             _ => &[],
