@@ -38,6 +38,6 @@ mod tests {
         }
         assert!((watts(0.0) - 1e-3).abs() < 1e-18);
         assert!(from_db(f64::NEG_INFINITY).abs() == 0.0);
-        assert_eq!(to_db(0.0), f64::NEG_INFINITY);
+        assert!(to_db(0.0).is_infinite() && to_db(0.0) < 0.0);
     }
 }

@@ -117,13 +117,12 @@ impl RoadmStep {
             Some((_, Err(id))) => return Err(CrossingError::UnknownProfile(*id)),
             None => self.profiles.iter().find(|(of, _)| *of == kind),
         };
-        match profile {
-            Some((_, ranges)) => Self::impair(ranges, &channels.frequency_hz, light)?,
-            None => {
-                let noise = if kind == PathKind::Express { 0.0 } else { self.add_drop_noise };
-                let whole = 0..light.power_w.len();
-                Range { noise, ..self.plain }.apply(whole, light);
-            }
+        if let Some((_, ranges)) = profile {
+            Self::impair(ranges, &channels.frequency_hz, light)?;
+        } else {
+            let noise = if kind == PathKind::Express { 0.0 } else { self.add_drop_noise };
+            let whole = 0..light.power_w.len();
+            Range { noise, ..self.plain }.apply(whole, light);
         }
         let target =
             self.degree_targets.iter().find(|(degree, _)| *degree == to).map_or(self.target, |found| found.1);
