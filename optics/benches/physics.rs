@@ -4,7 +4,6 @@
 //! `--output FILE`; `--data FOLDER` with the CORONET networks in GNPy's form (left out, so are their figures);
 //! `--gnpy FILE` with GNPy's own times measured on this machine (left out, the published ones are compared with).
 
-#![allow(dead_code, reason = "the lines are shared with tests")]
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

@@ -1,7 +1,5 @@
 //! A folded route is the route: on random networks, what the links' product says is what full propagation says.
 
-#![allow(dead_code, reason = "the lines are shared with benchmarks")]
-
 mod lines;
 
 use lines::{add, amplifier, equipment, fibre, roadm};

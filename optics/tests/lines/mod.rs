@@ -1,5 +1,7 @@
 //! Lines to measure and test on: elements as designed, and their equipment.
 
+#![allow(dead_code, reason = "each test and benchmark takes what it needs")]
+
 use std::collections::BTreeMap;
 
 use optics::equipment::amplifier::AmplifierTables;
