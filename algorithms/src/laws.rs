@@ -49,6 +49,7 @@ fn more_cases(algorithm: &str) -> &'static [&'static str] {
         "design" => {
             &[r#"{"grooming": {"threshold_gbps": 20, "demands_per_shard": 3}, "rwa": {"channels": 8}}"#]
         }
+        "gsnr" => &[r#"{"k": 1, "loading": "reference_full", "system_margin_db": 9}"#],
         "rwa" => &[r#"{"channels": 3, "rounds": 2, "steps": 500}"#],
         _ => &[],
     }
@@ -103,6 +104,7 @@ fn networks() -> Vec<(&'static str, Documents)> {
         Documents::new()
             .with("topology", serde_json::to_vec(topology).unwrap())
             .with("traffic", serde_json::to_vec(traffic).unwrap())
+            .with("equipment", &include_bytes!("../../samples/equipment.json")[..])
     };
     let alone = Topology { nodes: vec![Node::roadm("A")], ..Topology::default() };
     vec![

@@ -20,6 +20,7 @@ pub mod path_request;
 pub mod paths;
 pub mod plan;
 pub mod propagation;
+pub mod quality;
 pub mod report;
 pub mod request;
 pub mod topology;

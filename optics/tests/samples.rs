@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use optics::equipment::Equipment;
+use optics::equipment::noise_figure::NoiseFigure;
 use optics::grid::Grid;
 use optics::import::{Format, ImportOptions, topology, traffic};
 use optics::network::Network;
 use optics::paths::{Apart, disjoint_pair};
 use optics::validate::validate_traffic_on;
 
+#[path = "../examples/samples/equipment.rs"]
+mod equipment;
 #[path = "../examples/samples/networks.rs"]
 mod networks;
 
@@ -44,5 +48,14 @@ fn the_samples_are_valid_and_have_disjoint_pairs_everywhere() {
                 assert!(pair.is_some(), "{name}: no pair between {a} and {b}");
             }
         }
+    }
+}
+
+#[test]
+fn the_sample_equipment_reads_back_and_its_amplifiers_can_exist() {
+    let library: Equipment = serde_json::from_str(&shipped("equipment.json")).expect("it is a library");
+    assert_eq!(library, equipment::equipment());
+    for amplifier in &library.amplifiers {
+        NoiseFigure::new(amplifier).unwrap_or_else(|error| panic!("{}: {error}", amplifier.name));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod design;
 pub mod grooming;
+pub mod gsnr;
 pub mod rwa;
 pub mod spin;
 
@@ -10,5 +11,11 @@ use crate::erased::ErasedAlgorithm;
 /// All algorithms, in the order in which they are listed.
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
-    vec![Box::new(design::Design), Box::new(grooming::Grooming), Box::new(rwa::Rwa), Box::new(spin::Spin)]
+    vec![
+        Box::new(design::Design),
+        Box::new(grooming::Grooming),
+        Box::new(gsnr::Gsnr),
+        Box::new(rwa::Rwa),
+        Box::new(spin::Spin),
+    ]
 }

@@ -1,5 +1,6 @@
-//! Writes the sample networks: `cargo run -p optics --example samples -- samples`.
+//! Writes the samples: `cargo run -p optics --example samples -- samples`.
 
+mod equipment;
 mod networks;
 
 use std::path::Path;

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub fn files() -> Vec<(&'static str, String)> {
     let (nsfnet, italy) = (nsfnet(), italy());
     vec![
+        ("equipment.json", json(&crate::equipment::equipment())),
         ("nsfnet/topology.json", json(&nsfnet)),
         ("nsfnet/traffic.json", json(&generate(&nsfnet, &nsfnet_traffic()).expect("the model is good"))),
         ("italy/topology.json", json(&italy)),
