@@ -52,6 +52,8 @@ pub enum Command {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Serve GNPy's path requests on this machine: design the lines, route, propagate, assign spectrum.
+    PathRequest(PathRequestArgs),
     /// Submit, follow and read runs.
     #[command(subcommand)]
     Run(RunCommand),
@@ -104,6 +106,53 @@ pub struct DemoArgs {
     /// Draw the planned network into this SVG file.
     #[arg(long)]
     pub svg: Option<PathBuf>,
+}
+
+/// Path requests in GNPy's files.
+#[derive(Clone, Debug, Args)]
+pub struct PathRequestArgs {
+    /// The network: GNPy's topology as JSON, or a workbook (`.xls`, `.xlsx`).
+    pub topology: PathBuf,
+    /// The requests: GNPy's services as JSON, or a workbook with a sheet Service.
+    pub services: PathBuf,
+    /// The equipment library. Files that its amplifiers name are looked for beside it.
+    #[arg(short, long)]
+    pub equipment: PathBuf,
+    /// Write the results here, in the form of GNPy's responses.
+    #[arg(short = 'o', long = "response")]
+    pub response: Option<PathBuf>,
+    /// Write the designed network here, in the form of GNPy's topologies.
+    #[arg(long)]
+    pub save_network: Option<PathBuf>,
+    /// Solver settings (GNPy's `--sim-params`).
+    #[arg(long)]
+    pub sim_params: Option<PathBuf>,
+    /// Reference power of a channel, in dBm, instead of the equipment library's.
+    #[arg(long, allow_negative_numbers = true)]
+    pub power: Option<f64>,
+    /// Leave fibres and amplifiers as they are in the topology.
+    #[arg(long)]
+    pub no_insert_edfas: bool,
+    /// Design the line again for each request.
+    #[arg(long)]
+    pub redesign_per_request: bool,
+    /// Requests of a workbook go both ways.
+    #[arg(long)]
+    pub bidir: bool,
+    /// Which free spectrum is taken.
+    #[arg(long, value_enum, default_value_t = Policy::FirstFit)]
+    pub policy: Policy,
+}
+
+/// Which free spectrum is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Policy {
+    /// The lowest.
+    FirstFit,
+    /// The highest.
+    LastFit,
+    /// The lowest in the narrowest gap that is wide enough.
+    BestFit,
 }
 
 /// What a file describes.

@@ -1,5 +1,7 @@
 //! What can go wrong in a command, and the exit code that says so.
 
+use optics::finding::Finding;
+
 use crate::client::ClientError;
 use crate::postgres::PostgresError;
 use crate::views::Run;
@@ -27,6 +29,14 @@ pub enum CliError {
         /// The shard.
         shard: u32,
     },
+    /// A file whose content cannot be used.
+    #[error("{file}: {}", .findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Content {
+        /// The file.
+        file: String,
+        /// Everything wrong with it.
+        findings: Vec<Finding>,
+    },
     /// A file or a process.
     #[error("{what}: {source}")]
     Io {
@@ -50,6 +60,7 @@ impl CliError {
             Self::Usage(_) => 2,
             Self::Client(error) if error.is_temporary() => 6,
             Self::Client(ClientError::Refused(_)) => 3,
+            Self::Content { .. } => 8,
             Self::RunFailed(_) => 4,
             Self::RunCancelled(_) => 5,
             Self::Differs { .. } => 7,
@@ -68,7 +79,8 @@ Exit codes:
   4  the run failed
   5  the run was cancelled
   6  nobody answers at the server's address, or the server cannot answer at the moment
-  7  a reproduced shard differs from what is stored";
+  7  a reproduced shard differs from what is stored
+  8  a file cannot be used: what is wrong with it is listed";
 
 /// Names what was tried when a file or a process failed.
 pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> CliError {

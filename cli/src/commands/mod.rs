@@ -5,6 +5,7 @@ mod cluster;
 mod demo;
 mod dev;
 mod import;
+mod path_request;
 mod reproduce;
 mod runs;
 mod submit;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Import { kind, file, format, name } => {
             import::run(&context, kind, &file, format, name).await
         }
+        Command::PathRequest(args) => path_request::run(&context, &args),
         Command::Run(RunCommand::Submit(args)) => submit::run(&context, args).await,
         Command::Run(RunCommand::Watch { id }) => watch::run(&context, &id).await,
         Command::Run(RunCommand::Reproduce { id, stage, shard, print }) => {
