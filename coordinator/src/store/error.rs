@@ -90,6 +90,10 @@ impl From<tokio_postgres::Error> for StoreError {
             {
                 Self::Unavailable(db.message().to_owned())
             }
+            // asked before the migrations are through, which is when the leader starts
+            _ if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::UNDEFINED_COLUMN => {
+                Self::Unavailable(format!("its tables are being set up: {}", db.message()))
+            }
             "22" | "54" => Self::Refused { code: "bad_document", detail: db.message().to_owned() },
             _ => Self::Internal(format!("{} ({})", db.message(), code.code())),
         }

@@ -106,6 +106,17 @@ async fn a_database_that_is_away_is_said_to_be_and_the_process_stays() {
 }
 
 #[tokio::test]
+async fn before_its_tables_are_set_up_the_database_counts_as_away() {
+    let empty = Store::connect(&DatabaseSettings::new(&testkit::postgres::database())).await.unwrap();
+    let front = Front::over(empty, HttpSettings::default()).await;
+    problem(front.get("/api/v1/runs").await, 503, "database_unavailable").await;
+    let topology = json!({ "name": "early", "document": { "nodes": [], "links": [] } });
+    let response = front.post("/api/v1/topologies", &topology).await;
+    assert!(response.headers().contains_key("retry-after"));
+    problem(response, 503, "database_unavailable").await;
+}
+
+#[tokio::test]
 async fn the_leader_shows_the_cluster_and_takes_wishes() {
     let front = Front::start().await;
     let response = front.get("/admin/status").await;

@@ -10,6 +10,8 @@ use crate::topology::Topology;
 
 const SIZE: f64 = 1_000.0;
 const MARGIN: f64 = 60.0;
+/// Width of a letter of a name, about.
+const LETTER: f64 = 7.5;
 /// Steps of use: upper share, colour, words. Readable with any colour vision, and on light and dark ground.
 const STEPS: [(f64, &str, &str); 4] = [
     (0.25, "#3b82c4", "to 25 %"),
@@ -61,12 +63,14 @@ pub(super) fn picture(report: &PlanReport, topology: &Topology) -> String {
                 used.transponders, used.regenerators, used.express
             )
         });
+        // a name that would run over the right edge stands on the left of its node
+        let width = LETTER * node.label().chars().count() as f64;
+        let (anchor, label_x) = if x + 9.0 + width > SIZE { ("end", x - 9.0) } else { ("start", x + 9.0) };
         let label = escape(node.label());
         let _ = write!(
             svg,
             "<g><title>{label}{words}</title><circle class=\"n\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"6\"/>\
-             <text class=\"t\" x=\"{:.1}\" y=\"{:.1}\">{label}</text></g>",
-            x + 9.0,
+             <text class=\"t\" x=\"{label_x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text></g>",
             y - 8.0
         );
     }
