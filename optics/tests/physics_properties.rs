@@ -280,6 +280,29 @@ proptest! {
     }
 }
 
+#[test]
+fn light_gets_over_every_link_of_the_samples() {
+    let equipment = library(5.5);
+    for name in ["nsfnet", "italy"] {
+        let file = format!("{}/../samples/{name}/topology.json", env!("CARGO_MANIFEST_DIR"));
+        let file = std::fs::read(file).expect("the sample ships with the project");
+        let topology: Topology = serde_json::from_slice(&file).expect("a topology");
+        let line = designed(&topology, &equipment);
+        let propagation = Propagation::new(&line.network, &equipment, &Solver::default());
+        for link in &topology.links {
+            for direction in [Direction::Ab, Direction::Ba] {
+                let hop = Hop { link: link.id.clone(), fibre: "1".to_owned(), direction };
+                let route = line.route(&[hop]).expect("a route");
+                let received =
+                    propagation.run(&route, &comb(0.0), &mut Gains::default()).expect("light arrives");
+                let gsnr = received.gsnr_db(Bandwidth::Nanometre01);
+                assert_eq!(gsnr.len(), 11);
+                assert!(gsnr.iter().all(|gsnr| (10.0..40.0).contains(gsnr)), "{name} {}: {gsnr:?}", link.id);
+            }
+        }
+    }
+}
+
 /// Another order, by keys.
 fn shuffle<T: Clone>(items: &mut Vec<T>, keys: &[u32]) {
     let mut keyed: Vec<(u32, usize)> = (0..items.len()).map(|at| (keys[at % keys.len()], at)).collect();
