@@ -22,11 +22,12 @@ pub struct Idempotency {
 /// Takes the key in the transaction that creates the resource. A request with the same key that runs at the same time
 /// waits here until that transaction ended.
 ///
-/// Returns the stored answer if the key was used before for the same request.
+/// Returns the stored answer if the key was used before for the same request; none without a key.
 pub(super) async fn claim<A: DeserializeOwned>(
     transaction: &Transaction<'_>,
-    idempotency: &Idempotency,
+    idempotency: Option<&Idempotency>,
 ) -> Result<Option<A>> {
+    let Some(idempotency) = idempotency else { return Ok(None) };
     let (principal, key) = (storable(&idempotency.principal), storable(&idempotency.key));
     let (principal, key): (&str, &str) = (&principal, &key);
     let hash = idempotency.body_hash.0.as_slice();
@@ -59,12 +60,13 @@ pub(super) async fn claim<A: DeserializeOwned>(
         .map_err(|error| StoreError::Internal(format!("a stored answer cannot be read: {error}")))
 }
 
-/// Keeps the answer with the key, in the same transaction.
+/// Keeps the answer with the key, if there is one, in the same transaction.
 pub(super) async fn keep<A: Serialize + Sync>(
     transaction: &Transaction<'_>,
-    idempotency: &Idempotency,
+    idempotency: Option<&Idempotency>,
     answer: &A,
 ) -> Result<()> {
+    let Some(idempotency) = idempotency else { return Ok(()) };
     let answer = serde_json::to_string(answer).expect("rows are plain data");
     let update = transaction
         .prepare_cached("UPDATE idempotency SET answer = $3::text::json WHERE principal = $1 AND key = $2")

@@ -138,9 +138,7 @@ impl Store {
     pub async fn create_input(&self, input: NewInput, idempotency: Option<Idempotency>) -> Result<Created> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        if let Some(key) = &idempotency
-            && let Some(answer) = idempotency::claim(&transaction, key).await?
-        {
+        if let Some(answer) = idempotency::claim(&transaction, idempotency.as_ref()).await? {
             transaction.commit().await?;
             return Ok(Created { input: answer, replayed: true });
         }
@@ -220,9 +218,7 @@ impl Store {
     ) -> Result<Created> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        if let Some(key) = &idempotency
-            && let Some(answer) = idempotency::claim(&transaction, key).await?
-        {
+        if let Some(answer) = idempotency::claim(&transaction, idempotency.as_ref()).await? {
             transaction.commit().await?;
             return Ok(Created { input: answer, replayed: true });
         }
@@ -312,9 +308,7 @@ async fn finish(
 ) -> Result<Created> {
     let select = transaction.prepare_cached(&format!("{HEAD} AND i.id = $2")).await?;
     let input = read_head(&transaction.query_one(&select, &[&kind.as_str(), &id]).await?);
-    if let Some(key) = idempotency {
-        idempotency::keep(&transaction, key, &input).await?;
-    }
+    idempotency::keep(&transaction, idempotency, &input).await?;
     transaction.commit().await?;
     Ok(Created { input, replayed: false })
 }

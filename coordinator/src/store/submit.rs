@@ -95,9 +95,7 @@ impl Store {
         let fingerprint = run.fingerprint()?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        if let Some(key) = &idempotency
-            && let Some(run) = idempotency::claim(&transaction, key).await?
-        {
+        if let Some(run) = idempotency::claim(&transaction, idempotency.as_ref()).await? {
             transaction.commit().await?;
             return Ok(Submitted { run, replayed: true, reused: false });
         }
@@ -107,9 +105,7 @@ impl Store {
             Some(equal) => equal,
             None => insert(&transaction, &run, fingerprint).await?,
         };
-        if let Some(key) = &idempotency {
-            idempotency::keep(&transaction, key, &answer).await?;
-        }
+        idempotency::keep(&transaction, idempotency.as_ref(), &answer).await?;
         transaction.commit().await?;
         Ok(Submitted { run: answer, replayed: false, reused })
     }
