@@ -137,17 +137,8 @@ fn write(file: &Path, value: &Value) -> Result<(), CliError> {
 }
 
 fn table(outcomes: &[Outcome]) -> comfy_table::Table {
-    let mut table = print::table(&[
-        "request",
-        "from",
-        "to",
-        "mode",
-        "GSNR dB/0.1nm",
-        "channel dBm",
-        "N",
-        "M",
-        "blocked",
-    ]);
+    let mut table =
+        print::table(&["request", "from", "to", "mode", "GSNR dB/0.1nm", "channel dBm", "N", "M", "blocked"]);
     for outcome in outcomes {
         let numbers = |of: fn(&optics::path_request::Slot) -> String| {
             outcome.slots.iter().map(of).collect::<Vec<_>>().join(", ")

@@ -80,10 +80,10 @@ impl Drop for Leadership {
 }
 
 impl Store {
-    /// Waits until this coordinator leads. An outage of the database is waited out.
+    /// Waits until this coordinator leads. An outage of the database is waited out, and so are its migrations.
     ///
     /// # Errors
-    /// Only what waiting cannot cure: a database without the schema.
+    /// Only what waiting cannot cure.
     pub async fn lead(&self, me: LeaderInfo) -> Result<Leadership> {
         let config = named(
             &self.config,

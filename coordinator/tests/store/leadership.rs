@@ -125,9 +125,13 @@ async fn of_five_replicas_exactly_one_leads_at_any_time() {
 }
 
 #[tokio::test]
-async fn a_database_without_the_schema_is_an_error_and_not_a_wait() {
+async fn whoever_is_to_lead_waits_until_the_schema_is_there() {
     let url = crate::support::database().await;
     let store = store_at(&url).await;
-    let error = soon(store.lead(me("x"))).await.unwrap_err();
-    assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
+    let early = store.clone();
+    let waiting = tokio::spawn(async move { early.lead(me("early")).await.unwrap() });
+    a_while().await;
+    assert!(!waiting.is_finished());
+    store.migrate().await.unwrap();
+    assert_eq!(soon(waiting).await.unwrap().epoch().0, 1);
 }

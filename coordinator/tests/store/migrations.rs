@@ -19,7 +19,8 @@ async fn of_six_processes_that_start_together_one_migrates_and_all_are_ready() {
         assert_eq!(start.await.unwrap(), Ok(()));
     }
     let client = sql(&url).await;
-    assert_eq!(number(&client, "SELECT count(*) FROM refinery_schema_history").await, 1);
+    let applied = number(&client, "SELECT count(*) FROM refinery_schema_history").await;
+    assert_eq!(number(&client, "SELECT max(version)::int8 FROM refinery_schema_history").await, applied);
     assert_eq!(number(&client, "SELECT count(*) FROM leadership").await, 1);
 }
 
@@ -30,7 +31,7 @@ async fn a_database_of_a_newer_release_is_refused() {
         .await
         .execute(
             "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
-             SELECT 99, 'from_the_future', applied_on, checksum FROM refinery_schema_history",
+             SELECT 99, 'from_the_future', applied_on, checksum FROM refinery_schema_history WHERE version = 1",
             &[],
         )
         .await
