@@ -37,11 +37,15 @@ fn configs(case: &Value) -> AmplifierConfigs {
 /// The designed line: GNPy's export, with what it leaves out taken from the topology it was given.
 fn designed_topology(case: &Value) -> Value {
     let given = |uid: &Value| {
-        case["topology"]["elements"].as_array().unwrap().iter().find(|element| element["uid"] == *uid)
+        case["topology"]["elements"]
+            .as_array()
+            .expect("the form of a reference file")
+            .iter()
+            .find(|element| element["uid"] == *uid)
     };
     let elements: Vec<Value> = case["design"]["elements"]
         .as_array()
-        .unwrap()
+        .expect("the form of a reference file")
         .iter()
         .map(|exported| {
             let mut merged = exported.clone();
@@ -61,15 +65,21 @@ fn designed_topology(case: &Value) -> Value {
                 }
             }
             if merged["params"].get("loss_coef").is_some_and(Value::is_object) {
-                merged["params"].as_object_mut().unwrap().remove("loss_coef_per_frequency");
+                merged["params"]
+                    .as_object_mut()
+                    .expect("the form of a reference file")
+                    .remove("loss_coef_per_frequency");
             }
             merged
         })
         .collect();
-    let uid = |index: &Value| elements[usize::try_from(index.as_u64().unwrap()).unwrap()]["uid"].clone();
+    let uid = |index: &Value| {
+        elements[usize::try_from(index.as_u64().expect("the form of a reference file")).unwrap()]["uid"]
+            .clone()
+    };
     let connections: Vec<Value> = case["design"]["connections"]
         .as_array()
-        .unwrap()
+        .expect("the form of a reference file")
         .iter()
         .map(|pair| json!({"from_node": uid(&pair[0]), "to_node": uid(&pair[1])}))
         .collect();
@@ -112,17 +122,19 @@ fn comb(case: &Value) -> Comb {
         tx_power_dbm: number(from, "tx_power_dbm", 0.0),
     };
     if let Some(partitions) = case.get("spectrum") {
-        let partitions = partitions.as_array().unwrap().iter().map(|partition| Partition {
-            f_min_hz: number(partition, "f_min", 0.0),
-            f_max_hz: number(partition, "f_max", 0.0),
-            channel: channel(partition, "slot_width", "delta_pdb"),
-        });
-        return Comb::mixed(&partitions.collect::<Vec<_>>()).unwrap();
+        let partitions =
+            partitions.as_array().expect("the form of a reference file").iter().map(|partition| Partition {
+                f_min_hz: number(partition, "f_min", 0.0),
+                f_max_hz: number(partition, "f_max", 0.0),
+                channel: channel(partition, "slot_width", "delta_pdb"),
+            });
+        return Comb::mixed(&partitions.collect::<Vec<_>>()).expect("the form of a reference file");
     }
     let request = &case["request"];
     let [f_min, f_max] = ["f_min", "f_max"].map(|key| number(request, key, 0.0));
     let channel = channel(request, "spacing", "delta_pdb");
-    Comb::uniform(f_min, channel_count(f_min, f_max, channel.slot_width_hz), channel).unwrap()
+    Comb::uniform(f_min, channel_count(f_min, f_max, channel.slot_width_hz), channel)
+        .expect("the form of a reference file")
 }
 
 fn solver(case: &Value) -> Solver {
@@ -130,12 +142,16 @@ fn solver(case: &Value) -> Solver {
         return Solver::default();
     };
     let (raman, nli) = (&given["raman_params"], &given["nli_params"]);
-    let computed = nli["computed_channels"].as_array().unwrap().iter();
+    let computed = nli["computed_channels"].as_array().expect("the form of a reference file").iter();
     let ggn = Ggn {
         dispersion_tolerance: number(nli, "dispersion_tolerance", 4.0),
         phase_shift_tolerance: number(nli, "phase_shift_tolerance", 0.1),
         channels: ComputedChannels::These(
-            computed.map(|place| usize::try_from(place.as_u64().unwrap()).unwrap() - 1).collect(),
+            computed
+                .map(|place| {
+                    usize::try_from(place.as_u64().expect("the form of a reference file")).unwrap() - 1
+                })
+                .collect(),
         ),
     };
     Solver {
@@ -188,14 +204,21 @@ fn worst_of(case: &Value) -> Worst {
     let line = Propagation::new(&network, &equipment, &solver(case));
     let comb = comb(case);
     let mut worst = Worst::default();
-    for path in
-        case["paths"].as_array().unwrap().iter().filter(|path| path.get("route").is_some_and(Value::is_array))
+    for path in case["paths"]
+        .as_array()
+        .expect("the form of a reference file")
+        .iter()
+        .filter(|path| path.get("route").is_some_and(Value::is_array))
     {
         let route: Vec<usize> = path["route"]
             .as_array()
-            .unwrap()
+            .expect("the form of a reference file")
             .iter()
-            .map(|uid| network.index_of(uid.as_str().unwrap()).expect("the route's elements exist"))
+            .map(|uid| {
+                network
+                    .index_of(uid.as_str().expect("the form of a reference file"))
+                    .expect("the route's elements exist")
+            })
             .collect();
         if route.is_empty() {
             continue;
@@ -204,7 +227,8 @@ fn worst_of(case: &Value) -> Worst {
             line.run_traced(&route, &comb, &mut Gains::default()).expect("light arrives");
         let again = line.run(&route, &comb, &mut Gains::default()).expect("light arrives");
         assert_eq!(received, again, "a trace changes nothing");
-        let centre = usize::try_from(path["center_index"].as_u64().unwrap()).unwrap();
+        let centre =
+            usize::try_from(path["center_index"].as_u64().expect("the form of a reference file")).unwrap();
         let (signal, nanometre) = (Bandwidth::Signal, Bandwidth::Nanometre01);
         for (key, found) in [
             ("osnr_ase_01nm_db", received.osnr_db(nanometre)),
@@ -276,7 +300,7 @@ fn worst_of(case: &Value) -> Worst {
 fn acceptance_light_through_lines_designed_by_gnpy_is_received_as_gnpy_says() {
     let mut names: Vec<String> = std::fs::read_dir(folder())
         .expect("NETPLANNER_TEST_DATA is the folder with the reference data")
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|entry| entry.expect("the form of a reference file").file_name().into_string().unwrap())
         .filter(|name| name.starts_with("ex-") || name.starts_with("syn-"))
         .collect();
     names.sort();

@@ -134,7 +134,7 @@ fn comb(plan: &Plan) -> Comb {
         tx_power_dbm: plan.tx_power_dbm,
     };
     if !plan.mixed {
-        return Comb::uniform(191.3e12, 37, narrow).unwrap();
+        return Comb::uniform(191.3e12, 37, narrow).expect("channels that fit beside each other");
     }
     let wide = Channel {
         baud_rate: 64e9,
@@ -147,7 +147,7 @@ fn comb(plan: &Plan) -> Comb {
         Partition { f_min_hz: 191.4e12, f_max_hz: 192.4e12, channel: narrow },
         Partition { f_min_hz: 193.5e12, f_max_hz: 194.4e12, channel: wide },
     ])
-    .unwrap()
+    .expect("light arrives")
 }
 
 /// The largest difference of two receptions, in the unit of each quantity.
@@ -178,10 +178,10 @@ fn assert_folds(plan: &Plan) -> (usize, usize) {
     let comb = comb(plan);
     let mut unlevelled = 0;
     for route in &built.routes {
-        let folded = line.route(route, &comb).unwrap();
-        let full = propagation.run(route, &comb, &mut Gains::default()).unwrap();
+        let folded = line.route(route, &comb).expect("light arrives");
+        let full = propagation.run(route, &comb, &mut Gains::default()).expect("light arrives");
         assert!(difference(&full, &folded.received()) < 1e-6, "{}", difference(&full, &folded.received()));
-        let again = line.route(route, &comb).unwrap();
+        let again = line.route(route, &comb).expect("light arrives");
         assert!(difference(&folded.received(), &again.received()) == 0.0, "asking twice changes nothing");
         for bandwidth in [Bandwidth::Signal, Bandwidth::Nanometre01] {
             let gsnr_db = full.gsnr_db(bandwidth);
