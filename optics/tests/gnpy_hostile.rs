@@ -559,3 +559,25 @@ proptest! {
         let _ = import::traffic(Format::GnpyJson, broken.to_string().as_bytes(), &ImportOptions::default());
     }
 }
+
+#[test]
+fn documents_without_end_are_refused_before_they_take_for_ever() {
+    let options = ImportOptions::default();
+    let uid = |index: usize| format!("e{index}");
+    let many = |count: usize| -> Vec<Value> {
+        (0..count).map(|index| json!({ "uid": uid(index), "type": "Transceiver" })).collect()
+    };
+    let star: Vec<Value> = (1..6_000).map(|to| json!({ "from_node": uid(0), "to_node": uid(to) })).collect();
+    let star = json!({ "elements": many(6_000), "connections": star });
+    let types: Vec<Value> =
+        (0..3_000).map(|index| json!({ "type_variety": uid(index), "dispersion": 1.67e-5 })).collect();
+    let large = |findings: &[Finding]| findings.iter().any(|finding| finding.code == "TOO_LARGE");
+    let findings = gnpy::topology::read(&star, &equipment()).expect_err("a star");
+    assert!(large(&findings), "{findings:?}");
+    let refused =
+        import::topology(Format::GnpyJson, star.to_string().as_bytes(), &options).expect_err("a star");
+    assert!(large(&refused.findings), "{:?}", refused.findings);
+    let library = with(library(), "/Fiber", json!(types));
+    let findings = gnpy::equipment::read(&library, &AmplifierConfigs::default()).expect_err("too many types");
+    assert!(large(&findings), "{findings:?}");
+}

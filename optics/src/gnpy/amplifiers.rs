@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::equipment::{AmplifierConfigs, named};
+use super::equipment::{AmplifierConfigs, MOST_ENTRIES, named};
 use super::fields::{Fields, Range};
 use crate::equipment::amplifier::AmplifierTables;
 use crate::equipment::defaults;
@@ -23,6 +23,15 @@ pub(super) fn types(
             Entry { fields, kind, names }
         })
         .collect();
+    let names: usize = entries.iter().map(|entry| entry.names.len()).sum();
+    if names > MOST_ENTRIES {
+        root.error(
+            "TOO_LARGE",
+            "Edfa",
+            &format!("Edfa names {names} amplifiers, the limit is {MOST_ENTRIES}"),
+        );
+        return (Vec::new(), Vec::new());
+    }
     no_name_twice(&entries);
     let single: Vec<AmplifierType> = entries
         .iter()

@@ -120,9 +120,12 @@ fn sections(library: &Value, configs: &AmplifierConfigs, complete: bool, log: &L
     equipment
 }
 
+/// Most entries of a section, and of what an entry lists: real libraries have a hundred.
+pub(super) const MOST_ENTRIES: usize = 2_000;
+
 /// The entries of a section, each called by what it is and its name.
 pub(super) fn named<'a>(root: &Fields<'a>, section: &str, what: &str) -> Vec<(Fields<'a>, &'a str)> {
-    root.objects(section)
+    root.objects_up_to(section, MOST_ENTRIES)
         .into_iter()
         .map(|entry| {
             let name = entry.optional_text("type_variety").unwrap_or("default");
@@ -279,7 +282,16 @@ fn transceivers(root: &Fields<'_>, roll_off: f64) -> Vec<TransceiverType> {
             entry.error("OUT_OF_RANGE", "frequency", "frequency: max is below min");
         }
         let modes = modes(&entry, name, roll_off);
-        for alias in entry.texts("other_name").into_iter().chain([name.to_owned()]) {
+        let aliases = entry.texts("other_name");
+        if types.len() + aliases.len() > MOST_ENTRIES {
+            entry.error(
+                "TOO_LARGE",
+                "other_name",
+                &format!("there are more than {MOST_ENTRIES} transceivers"),
+            );
+            break;
+        }
+        for alias in aliases.into_iter().chain([name.to_owned()]) {
             if seen.contains(&alias) {
                 entry.error("DUPLICATE_TYPE", "type_variety", &format!("\"{alias}\" is there twice"));
             }
@@ -292,7 +304,7 @@ fn transceivers(root: &Fields<'_>, roll_off: f64) -> Vec<TransceiverType> {
 
 fn modes(transceiver: &Fields<'_>, name: &str, roll_off: f64) -> Vec<Mode> {
     let (mut modes, mut aliases): (Vec<Mode>, Vec<Mode>) = (Vec::new(), Vec::new());
-    for entry in transceiver.objects("mode") {
+    for entry in transceiver.objects_up_to("mode", MOST_ENTRIES) {
         let format = entry.text("format");
         let entry = entry.called(format!("mode \"{format}\" of transceiver \"{name}\""));
         let mode = Mode {

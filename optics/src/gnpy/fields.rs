@@ -323,6 +323,17 @@ impl<'a> Fields<'a> {
         self.optional_object(key)
     }
 
+    /// The objects of a list that may be so long; a longer one is refused whole, before anything is compared with
+    /// anything.
+    pub(super) fn objects_up_to(&self, key: &str, most: usize) -> Vec<Fields<'a>> {
+        let length = self.value(key).and_then(Value::as_array).map_or(0, Vec::len);
+        if length > most {
+            self.error("TOO_LARGE", key, &format!("{key} has {length} entries, the limit is {most}"));
+            return Vec::new();
+        }
+        self.objects(key)
+    }
+
     /// The objects of a list, called as this one.
     pub(super) fn objects(&self, key: &str) -> Vec<Fields<'a>> {
         self.items(key)

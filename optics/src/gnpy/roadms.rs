@@ -1,5 +1,6 @@
 //! What types and elements of ROADMs are written alike: equalisation, restrictions, impairments of internal paths.
 
+use super::equipment::MOST_ENTRIES;
 use super::fields::{Fields, Range};
 use crate::equipment::roadm::Impairment;
 use crate::equipment::{Equalisation, Equipment, ImpairmentProfile, PathKind};
@@ -47,7 +48,7 @@ pub(super) fn profiles(entry: &Fields<'_>) -> Vec<ImpairmentProfile> {
         ("roadm-drop-path", PathKind::Drop),
     ];
     let mut profiles: Vec<ImpairmentProfile> = Vec::new();
-    for profile in entry.objects("roadm-path-impairments") {
+    for profile in entry.objects_up_to("roadm-path-impairments", MOST_ENTRIES) {
         let id = profile.count("roadm-path-impairments-id");
         let Some((key, kind)) = KINDS.into_iter().find(|(key, _)| profile.has(key)) else {
             profile.error("MISSING_FIELD", KINDS[0].0, &format!("impairments {id} are of no kind of path"));

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::equipment::length_unit;
 use super::fields::{Fields, Log, Range};
+use super::topology::{MOST_ELEMENTS, MOST_NEIGHBOURS};
 use super::{fibres, rounded};
 use crate::finding::Finding;
 use crate::topology::{Fibre, Link, Node, NodeKind, Span, Topology};
@@ -73,7 +74,7 @@ impl Lines {
     fn read(root: &Fields<'_>) -> Self {
         let mut read = Self { elements: Vec::new(), successors: Vec::new(), predecessors: Vec::new() };
         let mut by_uid = BTreeMap::new();
-        for entry in root.objects("elements") {
+        for entry in root.objects_up_to("elements", MOST_ELEMENTS) {
             let uid = entry.text("uid").to_owned();
             let entry = entry.called(format!("element \"{uid}\""));
             if by_uid.insert(uid.clone(), read.elements.len()).is_some() {
@@ -95,7 +96,7 @@ impl Lines {
         }
         read.successors = vec![Vec::new(); read.elements.len()];
         read.predecessors = vec![Vec::new(); read.elements.len()];
-        for connection in root.objects("connections") {
+        for connection in root.objects_up_to("connections", 2 * MOST_ELEMENTS) {
             let end = |key| {
                 let uid = connection.text(key);
                 let index = by_uid.get(uid).copied();
@@ -105,9 +106,13 @@ impl Lines {
                 }
                 index
             };
-            if let (Some(from), Some(to)) = (end("from_node"), end("to_node"))
-                && !read.successors[from].contains(&to)
-            {
+            let (Some(from), Some(to)) = (end("from_node"), end("to_node")) else { continue };
+            if read.successors[from].len() >= MOST_NEIGHBOURS {
+                let detail = format!("more than {MOST_NEIGHBOURS} connections of one element");
+                connection.error("TOO_LARGE", "from_node", &detail);
+                return read;
+            }
+            if !read.successors[from].contains(&to) {
                 read.successors[from].push(to);
                 read.predecessors[to].push(from);
             }

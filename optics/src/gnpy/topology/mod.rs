@@ -13,6 +13,12 @@ use crate::equipment::Equipment;
 use crate::finding::Finding;
 use crate::line::{Element, LineNetwork, Location};
 
+/// Most elements of a topology: the largest known, after design, have some ten thousand.
+pub(super) const MOST_ELEMENTS: usize = 500_000;
+
+/// Most elements light goes to from one, and most it comes to one from.
+pub(super) const MOST_NEIGHBOURS: usize = 5_000;
+
 /// What the YANG form wraps a topology into.
 const WRAPPER: &str = "gnpy-network-topology:topology";
 
@@ -30,7 +36,7 @@ pub fn read(topology: &Value, equipment: &Equipment) -> Result<LineNetwork, Vec<
                 root.error("MISSING_FIELD", key, &format!("{key} is missing"));
             }
         }
-        for entry in root.objects("elements") {
+        for entry in root.objects_up_to("elements", MOST_ELEMENTS) {
             let uid = entry.text("uid").to_owned();
             let entry = entry.called(format!("element \"{uid}\""));
             let Some(kind) = elements::kind(&entry, equipment) else { continue };
@@ -47,8 +53,8 @@ pub fn read(topology: &Value, equipment: &Equipment) -> Result<LineNetwork, Vec<
 fn connect(root: &Fields<'_>, network: &mut LineNetwork) {
     // An element that could not be read is named as such already.
     let mentioned: std::collections::BTreeSet<&str> =
-        root.objects("elements").iter().filter_map(|entry| entry.value("uid")?.as_str()).collect();
-    for connection in root.objects("connections") {
+        root.items("elements").iter().filter_map(|(entry, _)| entry.get("uid")?.as_str()).collect();
+    for connection in root.objects_up_to("connections", 2 * MOST_ELEMENTS) {
         let end = |key| {
             let uid = connection.text(key);
             let index = network.index_of(uid);
@@ -59,9 +65,13 @@ fn connect(root: &Fields<'_>, network: &mut LineNetwork) {
             index
         };
         let (from, to) = (end("from_node"), end("to_node"));
-        if let (Some(from), Some(to)) = (from, to) {
-            network.connect(from, to);
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        if network.successors(from).len().max(network.predecessors(to).len()) >= MOST_NEIGHBOURS {
+            let detail = format!("more than {MOST_NEIGHBOURS} connections of one element");
+            connection.error("TOO_LARGE", "from_node", &detail);
+            return;
         }
+        network.connect(from, to);
     }
 }
 

@@ -10,6 +10,9 @@ use super::sheet::Row;
 use super::sites::{SiteKind, Sites};
 use crate::line::{ElementIndex, ElementKind, LineNetwork};
 
+/// Most elements a route may name.
+const MOST_HOPS: usize = 1_000;
+
 pub(super) struct RouteNames<'a> {
     network: &'a LineNetwork,
     /// Elements a site may mean, by its city.
@@ -17,6 +20,8 @@ pub(super) struct RouteNames<'a> {
     fused: BTreeMap<String, Vec<String>>,
     /// In the order of the sheets, which decides where names are alike.
     amplifiers: Vec<(String, Vec<String>)>,
+    /// Where a city is among them.
+    amplifiers_of: BTreeMap<String, usize>,
     /// The site behind an element.
     next_site: BTreeMap<String, String>,
 }
@@ -28,6 +33,7 @@ impl<'a> RouteNames<'a> {
             roadms: BTreeMap::new(),
             fused: BTreeMap::new(),
             amplifiers: Vec::new(),
+            amplifiers_of: BTreeMap::new(),
             next_site: BTreeMap::new(),
         };
         for site in &sites.nodes {
@@ -86,9 +92,11 @@ impl<'a> RouteNames<'a> {
     }
 
     fn add_amplifier(&mut self, city: &str, uid: String) {
-        match self.amplifiers.iter_mut().find(|(known, _)| known == city) {
-            Some((_, uids)) => uids.push(uid),
-            None => self.amplifiers.push((city.to_owned(), vec![uid])),
+        if let Some(&at) = self.amplifiers_of.get(city) {
+            self.amplifiers[at].1.push(uid);
+        } else {
+            self.amplifiers_of.insert(city.to_owned(), self.amplifiers.len());
+            self.amplifiers.push((city.to_owned(), vec![uid]));
         }
     }
 
@@ -146,6 +154,11 @@ impl<'a> RouteNames<'a> {
         destination: &str,
         strict: bool,
     ) -> Vec<String> {
+        if route.len() > MOST_HOPS {
+            let detail = format!("names {} elements, the limit is {MOST_HOPS}", route.len());
+            row.error("routing: path", "TOO_LARGE", &detail);
+            return Vec::new();
+        }
         if route.first().is_some_and(|first| first == source) {
             route.remove(0);
         }
@@ -185,8 +198,7 @@ impl<'a> RouteNames<'a> {
                 _ => {}
             }
         }
-        let amplifiers =
-            || self.amplifiers.iter().find(|(city, _)| city == name).map(|(_, uids)| uids.clone());
+        let amplifiers = || self.amplifiers_of.get(name).map(|&at| self.amplifiers[at].1.clone());
         if let Some(roadm) = self.roadms.get(name) {
             return roadm.clone();
         }

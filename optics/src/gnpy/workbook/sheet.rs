@@ -32,6 +32,8 @@ pub(super) struct Layout {
 
 /// Data begin in this line, from 0, in every sheet.
 const FIRST_DATA_LINE: u32 = 5;
+/// Most lines of data in a sheet: the largest real ones have a few thousand.
+const MOST_LINES: usize = 10_000;
 /// Headers may stand so many lines lower than they should.
 const HEADER_LINES: u32 = 10;
 
@@ -99,10 +101,15 @@ impl<'a> Sheet<'a> {
 
     /// The lines of data: those with something in the first column.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.cells
-            .range(FIRST_DATA_LINE..)
-            .filter(|(_, cells)| cells.contains_key(&0))
-            .map(|(&line, cells)| Row { sheet: self, line, cells })
+        let lines = || self.cells.range(FIRST_DATA_LINE..).filter(|(_, cells)| cells.contains_key(&0));
+        let count = lines().count();
+        if count > MOST_LINES {
+            let detail =
+                format!("sheet \"{}\" has {count} lines, the limit is {MOST_LINES}", self.layout.sheet);
+            self.log.error("TOO_LARGE", "", detail);
+        }
+        let read = if count > MOST_LINES { 0 } else { count };
+        lines().take(read).map(|(&line, cells)| Row { sheet: self, line, cells })
     }
 }
 
