@@ -110,10 +110,9 @@ async fn before_its_tables_are_set_up_the_database_counts_as_away() {
     let empty = Store::connect(&DatabaseSettings::new(&testkit::postgres::database())).await.unwrap();
     let front = Front::over(empty, HttpSettings::default()).await;
     problem(front.get("/api/v1/runs").await, 503, "database_unavailable").await;
-    let topology = json!({ "name": "early", "document": { "nodes": [], "links": [] } });
-    let response = front.post("/api/v1/topologies", &topology).await;
-    assert!(response.headers().contains_key("retry-after"));
-    problem(response, 503, "database_unavailable").await;
+    let submitted = front.post("/api/v1/runs", &json!({ "algorithm": "spin" })).await;
+    assert!(submitted.headers().contains_key("retry-after"));
+    problem(submitted, 503, "database_unavailable").await;
 }
 
 #[tokio::test]
