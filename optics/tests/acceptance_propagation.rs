@@ -74,7 +74,8 @@ fn designed_topology(case: &Value) -> Value {
         })
         .collect();
     let uid = |index: &Value| {
-        elements[usize::try_from(index.as_u64().expect("the form of a reference file")).unwrap()]["uid"]
+        elements[usize::try_from(index.as_u64().expect("the form of a reference file")).expect("a position")]
+            ["uid"]
             .clone()
     };
     let connections: Vec<Value> = case["design"]["connections"]
@@ -149,7 +150,9 @@ fn solver(case: &Value) -> Solver {
         channels: ComputedChannels::These(
             computed
                 .map(|place| {
-                    usize::try_from(place.as_u64().expect("the form of a reference file")).unwrap() - 1
+                    usize::try_from(place.as_u64().expect("the form of a reference file"))
+                        .expect("a position")
+                        - 1
                 })
                 .collect(),
         ),
@@ -227,8 +230,8 @@ fn worst_of(case: &Value) -> Worst {
             line.run_traced(&route, &comb, &mut Gains::default()).expect("light arrives");
         let again = line.run(&route, &comb, &mut Gains::default()).expect("light arrives");
         assert_eq!(received, again, "a trace changes nothing");
-        let centre =
-            usize::try_from(path["center_index"].as_u64().expect("the form of a reference file")).unwrap();
+        let centre = usize::try_from(path["center_index"].as_u64().expect("the form of a reference file"))
+            .expect("a position");
         let (signal, nanometre) = (Bandwidth::Signal, Bandwidth::Nanometre01);
         for (key, found) in [
             ("osnr_ase_01nm_db", received.osnr_db(nanometre)),

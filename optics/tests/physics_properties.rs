@@ -199,7 +199,7 @@ proptest! {
         }
         add(end("to"), &mut route);
         let mut best: Option<Vec<f64>> = None;
-        let mut declined = vec![false; 11];
+        let mut declined = [false; 11];
         for step in 0..48 {
             let comb = comb(-12.0 + 0.5 * f64::from(step));
             let found = received(&network, &equipment, &route, &comb).line_gsnr_db(Bandwidth::Signal);

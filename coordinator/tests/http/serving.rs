@@ -107,7 +107,7 @@ async fn a_database_that_is_away_is_said_to_be_and_the_process_stays() {
 
 #[tokio::test]
 async fn before_its_tables_are_set_up_the_database_counts_as_away() {
-    let empty = Store::connect(&DatabaseSettings::new(&testkit::postgres::database())).await.unwrap();
+    let empty = Store::connect(&DatabaseSettings::new(testkit::postgres::database())).await.unwrap();
     let front = Front::over(empty, HttpSettings::default()).await;
     problem(front.get("/api/v1/runs").await, 503, "database_unavailable").await;
     let submitted = front.post("/api/v1/runs", &json!({ "algorithm": "spin" })).await;

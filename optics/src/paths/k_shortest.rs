@@ -26,7 +26,7 @@ pub fn k_shortest(
     let mut spurs = Spurs::new(network, b);
     let mut found: Vec<Route> = Vec::with_capacity(k);
     let mut candidates = BTreeSet::new();
-    candidates.extend(spurs.cheapest(a, &cost).map(|route| Candidate::new(&price, route, 0)));
+    candidates.extend(spurs.cheapest(a, &cost).map(|route| Candidate::new(price, route, 0)));
     while let Some(Candidate { route, branch, .. }) = candidates.pop_first() {
         found.push(route);
         if found.len() == k {
@@ -46,7 +46,7 @@ pub fn k_shortest(
             }
             if let Some(spur) = spurs.cheapest(from, &cost) {
                 let route = [root, &spur].concat();
-                candidates.insert(Candidate::new(&price, route, at));
+                candidates.insert(Candidate::new(price, route, at));
             }
         }
     }

@@ -77,7 +77,7 @@ fn check_mode(
         ));
     }
     if let (Some(whole), Some(margin_db)) = (whole, mode.margin_db) {
-        same("margin", margin_db, whole.margin_db)?;
+        same("margin", margin_db, whole.left_db)?;
     }
     if mode.regenerators.is_none() {
         return Ok(());

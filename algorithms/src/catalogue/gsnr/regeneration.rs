@@ -4,7 +4,7 @@ use optics::plan::Hop;
 use optics::propagation::FoldedLine;
 
 use super::inputs::{GsnrInputs, TriedMode};
-use super::route::margin;
+use super::route::{Margin, margin};
 use crate::error::AlgorithmError;
 
 /// The nodes where a mode is regenerated so that it travels a route, as few as possible; of equal choices the earliest
@@ -36,7 +36,7 @@ pub(super) fn nodes(
                 continue;
             }
             let margin = margin(inputs, line, tried, &hops[from..to])?;
-            if margin.is_some_and(|margin| margin.suffices()) {
+            if margin.is_some_and(Margin::suffices) {
                 fewest[to] = Some((segments + 1, from));
             }
         }

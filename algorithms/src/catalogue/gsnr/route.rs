@@ -110,7 +110,7 @@ fn of_mode(
         rate_gbps: tried.mode.bit_rate / 1e9,
         gsnr_db_01nm: margin.map(|margin| margin.gsnr_db_01nm),
         penalty_db: margin.and_then(|margin| finite(margin.penalty_db)),
-        margin_db: margin.and_then(|margin| finite(margin.margin_db)),
+        margin_db: margin.and_then(|margin| finite(margin.left_db)),
         feasible,
         regenerators: nodes.as_ref().map(|nodes| u32::try_from(nodes.len()).unwrap_or(u32::MAX)),
         regenerator_nodes: nodes.unwrap_or_default(),
@@ -122,13 +122,13 @@ fn of_mode(
 pub(super) struct Margin {
     pub gsnr_db_01nm: f64,
     pub penalty_db: f64,
-    pub margin_db: f64,
+    pub left_db: f64,
 }
 
 impl Margin {
     /// Whether the mode works: at the precision of 0.01 dB at which modes are specified, as in GNPy.
     pub fn suffices(self) -> bool {
-        (self.margin_db * 100.0).round_ties_even() >= 0.0
+        (self.left_db * 100.0).round_ties_even() >= 0.0
     }
 
     /// Of the channel with the least margin.
@@ -138,11 +138,11 @@ impl Margin {
         let penalties = tried.penalties.of(&received);
         let gsnr = received.gsnr_db(Bandwidth::Nanometre01);
         let of_channel = |(gsnr_db_01nm, penalty_db): (f64, f64)| {
-            let margin_db = gsnr_db_01nm - penalty_db - required_db;
-            Self { gsnr_db_01nm, penalty_db, margin_db }
+            let left_db = gsnr_db_01nm - penalty_db - required_db;
+            Self { gsnr_db_01nm, penalty_db, left_db }
         };
         let channels = gsnr.into_iter().zip(penalties).map(of_channel);
-        let least = channels.min_by(|a, b| a.margin_db.total_cmp(&b.margin_db));
+        let least = channels.min_by(|a, b| a.left_db.total_cmp(&b.left_db));
         least.expect("a comb has at least one channel")
     }
 }
