@@ -16,7 +16,7 @@ pub(super) enum Searched {
 }
 
 impl Packer<'_> {
-    /// Looks for a packing of `items` into `lines` lines, with at most [`SEARCH_BUDGET`] patterns over all searches.
+    /// Looks for a packing of `items` into `lines` lines, with at most [`SEARCH_BUDGET`](super::SEARCH_BUDGET) patterns over all searches.
     pub(super) fn search(&mut self, items: &[u32], lines: u32) -> Result<Searched, AlgorithmError> {
         let mut failed = BTreeSet::new();
         let mut packed = Vec::new();
