@@ -7,6 +7,7 @@ mod database;
 mod deaths;
 mod failures;
 mod life;
+mod light;
 mod repetition;
 mod versions;
 
