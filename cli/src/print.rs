@@ -6,11 +6,18 @@ use comfy_table::presets;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
+/// Columns of characters that a table takes at least.
+const NARROWEST: u16 = 60;
+
 /// A table with these headings; columns whose heading ends in a unit or a count are for the caller to align.
 pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
+    // a terminal that does not say how wide it is says 0
+    if table.width().is_some_and(|width| width < NARROWEST) {
+        table.set_width(NARROWEST);
+    }
     table
 }
 
