@@ -48,20 +48,7 @@ fn roadm(entry: &Fields<'_>, equipment: &Equipment) -> Option<Roadm> {
         entry.error("UNKNOWN_TYPE", "type_variety", &detail);
         return None;
     };
-    let mut roadm = Roadm {
-        type_name: of.name.clone(),
-        equalisation: of.equalisation,
-        degree_equalisation: BTreeMap::new(),
-        add_drop_osnr_db: of.add_drop_osnr_db,
-        pmd_s: of.pmd_s,
-        pdl_db: of.pdl_db,
-        preamp_types: of.preamp_types.clone(),
-        booster_types: of.booster_types.clone(),
-        profiles: of.profiles.clone(),
-        degree_profiles: BTreeMap::new(),
-        design_bands: Vec::new(),
-        degree_design_bands: BTreeMap::new(),
-    };
+    let mut roadm = Roadm::of_type(of);
     if let Some(params) = entry.optional_object("params") {
         own_values(&mut roadm, &params, equipment);
     }
