@@ -12,7 +12,7 @@ TOOLS := $(TARGET)/tools
 # Tests that start processes take the binaries of the same build.
 export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
 
-.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench bench-physics build-debug build-release
+.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench bench-publish bench-physics build-debug build-release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,8 +59,15 @@ acceptance: build-debug ## run the tests against the reference networks in $(DAT
 	@test -d "$(DATA)" || { echo "no reference data at $(DATA): set DATA=<folder>"; exit 1; }
 	NETPLANNER_TEST_DATA="$(abspath $(DATA))" cargo test --locked --workspace acceptance_ -- --ignored --test-threads=1
 
-bench: build-release ## measure the engine; writes target/bench/engine.json
-	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/bench --output target/bench/engine.json
+# one of all, throughput, workers, latency, efficiency, memory, peers: each writes target/bench/<question>.json
+QUESTION ?= all
+bench: build-release ## measure the engine (QUESTION=latency for one question of it); writes target/bench/engine.json
+	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/bench $(QUESTION)
+	$(TARGET)/release/bench engine
+
+bench-publish: ## put the figures of the last `make bench` into the README
+	mkdir -p bench/figures && cp target/bench/*.json bench/figures/ && rm -f bench/figures/peers-raw.json
+	$(TARGET)/release/bench table --output bench/figures --write
 
 bench-physics: ## measure the physics beside GNPy's, where it can be installed; writes target/bench/physics.json
 	cargo bench --locked -p optics --bench propagation

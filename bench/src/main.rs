@@ -1,89 +1,202 @@
-//! What the engine costs: one table, and the same figures as JSON.
+//! What the engine costs: one command for each question, each answer a JSON document and a few lines.
 //!
 //! One file per question. All processes are real, on loopback, with a private Postgres that waits for its disk.
-#![allow(clippy::print_stdout)] // a table is what this program is for
+#![allow(clippy::print_stdout)] // figures are what this program is for
 
+mod copy;
+mod crowd;
 mod efficiency;
+mod engine;
 mod latency;
 mod machine;
+mod peers;
+mod report;
+mod simulated;
+mod spent;
+mod table;
 mod throughput;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
-use clap::Parser;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 use serde::Serialize;
 use testkit::cluster::{Cluster, Shape};
 use testkit::postgres::Server;
 
-/// Measures the engine with two workers of one lane each.
+use machine::Machine;
+use report::Folder;
+
+/// Measures the engine. Every command but `table` wants a quiet machine, and says whether it had one.
 #[derive(Parser)]
-struct Args {
-    /// Where the figures go, as JSON.
-    #[arg(long, default_value = "target/bench/engine.json")]
+struct Arguments {
+    /// Folder for the answers, one JSON document each.
+    #[arg(long, global = true, default_value = "target/bench")]
     output: PathBuf,
+    /// Repetitions of which the median counts.
+    #[arg(long, global = true, default_value_t = 5)]
+    times: usize,
+    #[command(subcommand)]
+    question: Question,
 }
 
-/// The figures that are compared over time.
-#[derive(Debug, Serialize)]
-struct Figures {
-    /// Results stored per second, from submit to the end of the run: 100,000 shards without work, 100-byte results.
-    shards_per_second_stored: f64,
-    /// The same with 10,000 shards.
-    shards_per_second_stored_10k: f64,
-    /// CPU time of the coordinator, the workers and Postgres together for each of 100,000 such shards, microseconds.
-    cpu_us_per_shard: f64,
-    /// Median of POST, GET `?wait` and GET result of a run of one shard, milliseconds.
-    one_shard_p50_ms: f64,
-    /// 99th percentile of it.
-    one_shard_p99_ms: f64,
-    /// CPU time of all shards over lanes × wall time, with shards of 100 ms.
-    efficiency_100ms: f64,
-    /// The same with shards of 10 ms.
-    efficiency_10ms: f64,
-    /// Whether the machine had little else to do.
-    quiet: bool,
-    /// Share of the machine that others used before the measurement, 0 to 1.
-    busy_before: f64,
-    /// Cores.
-    cores: usize,
+#[derive(Subcommand)]
+enum Question {
+    /// All of them, one after the other, then `engine`.
+    All,
+    /// How many results per second are stored, at what cost, beside raw COPY of the same rows.
+    Throughput,
+    /// The same with 1, 2, 4 and 16 workers.
+    Workers,
+    /// How long a run of one shard takes from submit to result.
+    Latency,
+    /// How much of the lanes' time is spent on shards of 1, 10 and 100 ms.
+    Efficiency,
+    /// What the coordinator's memory does with a thousand workers and a million shards.
+    Memory {
+        /// Simulated workers.
+        #[arg(long, default_value_t = 1_000)]
+        workers: usize,
+        /// Shards of the run.
+        #[arg(long, default_value_t = 1_000_000)]
+        shards: u32,
+    },
+    /// HyperQueue, Dask, Ray and Celery with tasks that do nothing, where they can be installed.
+    Peers {
+        /// Tasks that each of them runs.
+        #[arg(long, default_value_t = 10_000)]
+        tasks: u32,
+    },
+    /// Gathers the answers into `engine.json`.
+    Engine,
+    /// Prints the README's table out of the answers; with `--check` says whether the README has it.
+    Table {
+        /// The README.
+        #[arg(long, default_value = "README.md")]
+        readme: PathBuf,
+        /// Compare instead of printing.
+        #[arg(long)]
+        check: bool,
+        /// Put it into the README.
+        #[arg(long)]
+        write: bool,
+    },
+    /// A worker that computes nothing, for `memory`.
+    #[command(hide = true)]
+    SimulatedWorker(simulated::Arguments),
 }
 
 // Everything is started from this one thread, whose end ends the processes.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let args = Args::parse();
-    let busy_before = machine::busy_share().await?;
-    let server = Server::durable()?;
-    let url = server.database("bench").await?;
-    let mut cluster = Cluster::start(Shape::workers(2).database(&url)).await?;
-    warm_up(&cluster).await?;
+    let Arguments { output, times, question } = Arguments::parse();
+    let bench = Bench { folder: Folder(output), times };
+    match question {
+        Question::All => {
+            bench.throughput().await?;
+            bench.workers().await?;
+            bench.latency().await?;
+            bench.efficiency().await?;
+            bench.memory(1_000, 1_000_000).await?;
+            bench.peers(10_000).await?;
+            engine::gather(&bench.folder)
+        }
+        Question::Throughput => bench.throughput().await,
+        Question::Workers => bench.workers().await,
+        Question::Latency => bench.latency().await,
+        Question::Efficiency => bench.efficiency().await,
+        Question::Memory { workers, shards } => bench.memory(workers, shards).await,
+        Question::Peers { tasks } => bench.peers(tasks).await,
+        Question::Engine => engine::gather(&bench.folder),
+        Question::Table { readme, check, write } => table::run(&bench.folder, &readme, check, write),
+        Question::SimulatedWorker(arguments) => simulated::work(arguments).await,
+    }
+}
 
-    let small = throughput::measure(&mut cluster, &server, 10_000, 3).await?;
-    let large = throughput::measure(&mut cluster, &server, 100_000, 3).await?;
-    let latency = latency::measure(&cluster, 300).await?;
-    let per_millisecond = efficiency::calibrate(&cluster).await?;
-    let efficiency_100ms = efficiency::measure(&cluster, 100, 100, per_millisecond).await?;
-    let efficiency_10ms = efficiency::measure(&cluster, 1_000, 10, per_millisecond).await?;
+struct Bench {
+    folder: Folder,
+    times: usize,
+}
 
-    let figures = Figures {
-        shards_per_second_stored: large.per_second,
-        shards_per_second_stored_10k: small.per_second,
-        cpu_us_per_shard: large.cpu_us_per_shard,
-        one_shard_p50_ms: latency.p50_ms,
-        one_shard_p99_ms: latency.p99_ms,
-        efficiency_100ms,
-        efficiency_10ms,
-        quiet: machine::is_quiet(busy_before),
-        busy_before,
-        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-    };
-    print(&figures);
-    let folder = args.output.parent().context("a file in a folder")?;
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(&args.output, serde_json::to_string_pretty(&figures)? + "\n")?;
-    println!("written to {}", args.output.display());
-    Ok(())
+impl Bench {
+    async fn throughput(&self) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let server = Server::durable()?;
+        let database = server.database("bench").await?;
+        let mut cluster = Cluster::start(Shape::workers(2).database(&database)).await?;
+        warm_up(&cluster).await?;
+        let figures = throughput::measure(&mut cluster, &server, &database, self.times).await?;
+        self.answer("throughput", &machine, &figures)
+    }
+
+    async fn workers(&self) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let mut found = Vec::new();
+        for count in [1, 2, 4, 16] {
+            let server = Server::durable()?;
+            let database = server.database("bench").await?;
+            let mut cluster = Cluster::start(Shape::workers(count).database(&database)).await?;
+            warm_up(&cluster).await?;
+            let stored =
+                throughput::stored(&mut cluster, &server, 50_000, throughput::SMALL_TEXT, self.times).await?;
+            found.push(WithWorkers { workers: count, stored });
+        }
+        self.answer("workers", &machine, &found)
+    }
+
+    async fn latency(&self) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let server = Server::durable()?;
+        let database = server.database("bench").await?;
+        let mut cluster = Cluster::start(Shape::workers(2).database(&database)).await?;
+        warm_up(&cluster).await?;
+        let figures = latency::measure(&mut cluster, &server, 1_000).await?;
+        self.answer("latency", &machine, &figures)
+    }
+
+    async fn efficiency(&self) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let server = Server::durable()?;
+        let database = server.database("bench").await?;
+        let mut cluster = Cluster::start(Shape::workers(2).database(&database)).await?;
+        warm_up(&cluster).await?;
+        let figures = efficiency::measure(&mut cluster, &server, self.times).await?;
+        self.answer("efficiency", &machine, &figures)
+    }
+
+    async fn memory(&self, workers: usize, shards: u32) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let mut found = Vec::new();
+        // a tenth first: what grows with the size is seen
+        for shards in [shards / 10, shards] {
+            let server = Server::durable()?;
+            let database = server.database("bench").await?;
+            found.push(crowd::measure(&server, &database, workers, shards).await?);
+        }
+        self.answer("memory", &machine, &found)
+    }
+
+    async fn peers(&self, tasks: u32) -> Result<()> {
+        let machine = Machine::watch().await?;
+        let figures = peers::measure(&self.folder, tasks)?;
+        self.answer("peers", &machine, &figures)
+    }
+
+    fn answer<T: Serialize>(&self, name: &str, machine: &Machine, figures: &T) -> Result<()> {
+        self.folder.write(name, machine, figures)?;
+        println!("{name}: {}", machine.describe());
+        println!("{}", serde_json::to_string_pretty(figures)?);
+        println!("written to {}", self.folder.path(name).display());
+        Ok(())
+    }
+}
+
+/// Throughput with so many workers of one lane.
+#[derive(Serialize)]
+struct WithWorkers {
+    workers: usize,
+    #[serde(flatten)]
+    stored: throughput::Stored,
 }
 
 /// Connections, caches, the first partition: what a fresh cluster pays once.
@@ -91,28 +204,4 @@ async fn warm_up(cluster: &Cluster) -> Result<()> {
     let run = cluster.spin(serde_json::json!({ "shards": 2_000, "result_bytes": 60 })).await?;
     cluster.success(&run.id, testkit::cluster::SOON).await?;
     Ok(())
-}
-
-fn print(figures: &Figures) {
-    let rows = [
-        ("shards stored per second, 10,000 shards", figures.shards_per_second_stored_10k, "1/s"),
-        ("shards stored per second, 100,000 shards", figures.shards_per_second_stored, "1/s"),
-        ("CPU per shard, all processes", figures.cpu_us_per_shard, "us"),
-        ("run of one shard, median", figures.one_shard_p50_ms, "ms"),
-        ("run of one shard, 99th percentile", figures.one_shard_p99_ms, "ms"),
-        ("parallel efficiency, shards of 100 ms", figures.efficiency_100ms, ""),
-        ("parallel efficiency, shards of 10 ms", figures.efficiency_10ms, ""),
-    ];
-    println!("two workers of one lane, {} cores, Postgres with fsync", figures.cores);
-    for (name, value, unit) in rows {
-        println!("  {name:<44} {value:>12.3} {unit}");
-    }
-    let share = figures.busy_before * 100.0;
-    if figures.quiet {
-        println!("the machine was quiet: others used {share:.0} % of it before the measurement");
-    } else {
-        println!(
-            "THE MACHINE WAS NOT QUIET: others used {share:.0} % of it; rates and times are worse than they could be"
-        );
-    }
 }

@@ -10,6 +10,10 @@ pub const PIECE_BYTES: usize = 256 << 10;
 /// at once cannot fill the coordinator's memory.
 pub const INLINE_RESULT_BYTES: usize = 64 << 10;
 
+/// The largest document that comes unasked, with the assignment that needs it; larger ones are asked for, so that the
+/// receiver sets the pace.
+pub const DOCUMENT_ALONG_BYTES: usize = 128 << 10;
+
 /// The largest state of a stage.
 pub const STATE_BYTES: usize = 16 << 20;
 

@@ -267,7 +267,8 @@ pub enum WorkerCommand {
         /// From which byte on.
         offset: u64,
     },
-    /// A piece of a document that was fetched.
+    /// A piece of a document that was fetched. A whole small document may also come unasked, before the assignment that
+    /// needs it.
     Piece {
         /// Which document.
         key: DocumentKey,
@@ -334,9 +335,12 @@ pub enum DocumentKey {
 /// A page of stored partial results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialsPage {
-    /// Shard numbers and JSON bytes as Postgres gives them back, ascending and without gaps from the page's `from`.
+    /// Shard numbers and JSON bytes, ascending and without gaps from the page's `from`.
     #[serde(with = "crate::wire::numbered_octets")]
     pub partials: Vec<(u32, Vec<u8>)>,
     /// The first shard of the next page; none after the last.
     pub next: Option<u32>,
+    /// Whether the documents have the form that Postgres gives back. Those that it does not have yet are brought into it
+    /// by their reader, so that a merge sees the same either way.
+    pub normalised: bool,
 }

@@ -11,7 +11,7 @@ use crate::ids::WorkerId;
 use crate::limits::{MESSAGE_BYTES, RESULT_BYTES};
 
 /// The first byte of every frame. Raised with every change of [`crate::protocol`] that an older process cannot read.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// An encoded message on its way through the cluster link.
 ///
@@ -269,9 +269,10 @@ mod tests {
     fn bytes_travel_as_they_would_one_by_one() {
         use crate::protocol::PartialsPage;
 
-        let page = PartialsPage { partials: vec![(3, vec![1; 300]), (4, Vec::new())], next: Some(9) };
+        let partials = vec![(3, vec![1; 300]), (4, Vec::new())];
+        let page = PartialsPage { partials, next: Some(9), normalised: true };
         let packed = pack(&page).unwrap();
-        assert_eq!(packed, pack(&(&page.partials, page.next)).unwrap());
+        assert_eq!(packed, pack(&(&page.partials, page.next, page.normalised)).unwrap());
         assert_eq!(unpack::<PartialsPage>(&packed).unwrap(), page);
     }
 

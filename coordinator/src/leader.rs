@@ -20,13 +20,14 @@ use crate::dispatch::agents::Agents;
 use crate::dispatch::documents::{DocumentsActor, DocumentsArguments};
 use crate::dispatch::event::{DispatchEvent, DispatchSettings};
 use crate::dispatch::gateway::{Gateway, GatewayArguments};
+use crate::dispatch::unstored::Unstored;
 use crate::link::{self, LinkError, LinkSettings};
 use crate::run::machine::RunEvent;
 use crate::run::supervisor::{RunSupervisor, SupervisorArguments, SupervisorMessage};
 use crate::status::{ClusterStatus, LeaderStatus};
 use crate::store::leadership::{LeaderInfo, Leadership};
 use crate::store::notifications::Notice;
-use crate::store::writer::{Writer, WriterHandle, Written};
+use crate::store::writer::{StageOutcome, Writer, WriterHandle, Written};
 use crate::store::{Store, StoreError};
 
 /// Between looks at the wishes of operators.
@@ -187,6 +188,7 @@ impl Subtree {
     ) -> Result<(), LeaderError> {
         let epoch = leadership.epoch();
         let agents = Agents::new(epoch);
+        let unstored = Unstored::default();
         let leader = LeaderStatus {
             address: settings.address.clone(),
             epoch: epoch.0,
@@ -198,6 +200,7 @@ impl Subtree {
             settings: settings.dispatch,
             writer: writer.clone(),
             agents: agents.clone(),
+            unstored: unstored.clone(),
             status: status.clone(),
             leader,
         };
@@ -205,11 +208,16 @@ impl Subtree {
         let documents = DocumentsArguments {
             store: store.clone(),
             agents: agents.clone(),
+            unstored: unstored.clone(),
             cache_bytes: settings.document_cache_bytes,
         };
         let documents = self.spawn("the documents", DocumentsActor, documents).await?;
-        let supervisor =
-            SupervisorArguments { store: store.clone(), dispatch: dispatch.clone(), writer: writer.clone() };
+        let supervisor = SupervisorArguments {
+            store: store.clone(),
+            dispatch: dispatch.clone(),
+            writer: writer.clone(),
+            unstored,
+        };
         let supervisor = self.spawn("the supervisor of runs", RunSupervisor, supervisor).await?;
         // a closed mailbox is noticed by `ended`
         let _ = dispatch.cast(DispatchMessage::Supervisor(supervisor.clone()));
@@ -307,9 +315,14 @@ async fn tell_written(
                     events.push(DispatchEvent::Refused { run, stage, shard, detail });
                     continue;
                 }
-                Written::Stage { run, stage, outcome } => (run, RunEvent::StageStored { stage, outcome }),
+                Written::Stage { run, stage, outcome } => {
+                    if matches!(outcome, StageOutcome::Opened | StageOutcome::AlreadyEqual) {
+                        events.push(DispatchEvent::StageStored { run, stage });
+                    }
+                    (run, RunEvent::StageStored { stage, outcome })
+                }
                 Written::Ended { run, applied } => (run, RunEvent::EndStored { applied }),
-                Written::Refused { run, detail } => (run, RunEvent::Refused { detail }),
+                Written::Refused { run, stage, detail } => (run, RunEvent::Refused { stage, detail }),
             };
             let _ = supervisor.cast(SupervisorMessage::Happened(run, event));
         }
@@ -324,7 +337,7 @@ async fn follow_notices(mut notices: broadcast::Receiver<Notice>, supervisor: Ac
         let message = match notices.recv().await {
             Ok(Notice::Run(run)) => SupervisorMessage::Noticed(run),
             Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => SupervisorMessage::Look,
-            Ok(Notice::Cluster) => continue,
+            Ok(Notice::Cluster | Notice::Ended(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
         };
         let _ = supervisor.cast(message);

@@ -14,7 +14,7 @@ const TABLE: [(&str, &[&str]); 8] = [
     ("worker", &["common", "algorithms", "optics"]),
     ("cli", &["common", "optics", "algorithms"]),
     ("testkit", &["common", "optics", "cli"]),
-    ("bench", &["common", "optics", "testkit"]),
+    ("bench", &["common", "optics", "testkit", "worker"]),
 ];
 
 /// Crates that reach out of the process, which the pure crates must not use in any way.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock;
-use common::ids::Epoch;
+use common::ids::{Epoch, RunId, StageIndex};
+use common::protocol::{DocumentKey, PartialsPage, WorkerCommand};
+use common::wire;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 use tokio::sync::watch;
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 use super::agents::Agents;
 use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, FailedTask, ResultRow};
 use super::scheduler::Scheduler;
+use super::unstored::Unstored;
 use crate::run::machine::RunEvent;
 use crate::run::supervisor::SupervisorMessage;
 use crate::status::{ClusterStatus, LeaderStatus, WriterStatus};
@@ -50,6 +53,8 @@ pub struct DispatchArguments {
     pub writer: WriterHandle,
     /// How workers are reached.
     pub agents: Agents,
+    /// Documents that are ahead of the database.
+    pub unstored: Unstored,
     /// Where snapshots go.
     pub status: watch::Sender<Arc<ClusterStatus>>,
     /// This leader, for snapshots.
@@ -101,6 +106,11 @@ impl Actor for DispatchActor {
 
 impl DispatchState {
     fn happened(&mut self, event: DispatchEvent) {
+        match &event {
+            DispatchEvent::StageStored { run, stage } => self.around.unstored.opened(*run, *stage),
+            DispatchEvent::Closed { run } => self.around.unstored.forget(*run),
+            _ => {}
+        }
         for order in self.scheduler.on(event, clock::now()) {
             self.obey(order);
         }
@@ -109,6 +119,11 @@ impl DispatchState {
     fn obey(&self, order: DispatchCommand) {
         match order {
             DispatchCommand::Send { worker, incarnation, command } => {
+                if let WorkerCommand::Assign(assignments) = &command {
+                    for along in assignments.iter().filter_map(|one| self.around.unstored.along_with(one)) {
+                        self.around.agents.send((worker, incarnation), along);
+                    }
+                }
                 self.around.agents.send((worker, incarnation), command);
             }
             DispatchCommand::Store(rows) => {
@@ -118,6 +133,9 @@ impl DispatchState {
             }
             DispatchCommand::Advanced { run, stage, outcome, expected_shard_us } => {
                 self.tell(run, RunEvent::Advanced { stage, outcome, expected_shard_us });
+            }
+            DispatchCommand::StageComputed { run, stage, partials } => {
+                self.stage_computed(run, stage, partials);
             }
             DispatchCommand::StageFinished { run, stage } => {
                 self.tell(run, RunEvent::StageFinished { stage });
@@ -146,7 +164,20 @@ impl DispatchState {
         }
     }
 
-    fn tell(&self, run: common::ids::RunId, event: RunEvent) {
+    /// Its results can be merged from memory; a page that cannot be written waits for the database.
+    fn stage_computed(&self, run: RunId, stage: StageIndex, partials: Vec<(u32, Vec<u8>)>) {
+        let page = PartialsPage { partials, next: None, normalised: false };
+        match wire::pack(&page) {
+            Ok(page) => {
+                let key = DocumentKey::Partials { run, stage, from: 0 };
+                self.around.unstored.put(run, key, page.into());
+                self.tell(run, RunEvent::StageComputed { stage });
+            }
+            Err(error) => tracing::error!(%run, %stage, %error, "a page of results cannot be written"),
+        }
+    }
+
+    fn tell(&self, run: RunId, event: RunEvent) {
         if let Some(supervisor) = &self.supervisor {
             // a supervisor that is gone takes the leadership with it
             let _ = supervisor.cast(SupervisorMessage::Happened(run, event));

@@ -12,6 +12,7 @@ use ractor_cluster::RactorMessage;
 use tokio::sync::Semaphore;
 
 use super::agents::{Agents, Connection};
+use super::unstored::Unstored;
 use crate::store::{Store, StoreError};
 
 /// Documents read from the database at a time: a part of the pool's connections.
@@ -45,6 +46,8 @@ pub struct DocumentsArguments {
     pub store: Store,
     /// How workers are reached.
     pub agents: Agents,
+    /// Documents that are ahead of the database.
+    pub unstored: Unstored,
     /// Bytes of documents kept in memory.
     pub cache_bytes: usize,
 }
@@ -80,7 +83,11 @@ impl Actor for DocumentsActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             DocumentsMessage::Fetch { to, key, offset } => {
-                if let Some(document) = state.cache.get(&key) {
+                if let Some(document) = state.around.unstored.get(&key) {
+                    state.around.agents.send(to, piece(key, offset, &document));
+                    // the database may have it by the time it is asked for again, and would be asked
+                    state.cache.put(key, document);
+                } else if let Some(document) = state.cache.get(&key) {
                     state.around.agents.send(to, piece(key, offset, &document));
                 } else if let Some(waiting) = state.reading.get_mut(&key) {
                     waiting.push((to, offset));

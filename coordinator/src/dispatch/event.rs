@@ -96,6 +96,13 @@ pub enum DispatchEvent {
         /// The shards.
         shards: Vec<u32>,
     },
+    /// A stage is open, and the outcome that opened it durable. Its shards may have been handed out before.
+    StageStored {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+    },
     /// The database will never take this result.
     Refused {
         /// The run.
@@ -172,6 +179,16 @@ pub enum DispatchCommand {
         outcome: Outcome,
         /// What a shard of the stage took in earlier runs, in microseconds, if there were any.
         expected_shard_us: Option<u64>,
+    },
+    /// Tell the run that every result of its stage is here. They are on their way to the database, and few enough to be
+    /// merged from memory.
+    StageComputed {
+        /// The run.
+        run: RunId,
+        /// The stage.
+        stage: StageIndex,
+        /// Every result, in ascending order of shards.
+        partials: Vec<(u32, Vec<u8>)>,
     },
     /// Tell the run that every result of its stage is durable.
     StageFinished {

@@ -13,8 +13,10 @@ pub mod leases;
 pub mod scheduler;
 pub mod shards;
 pub mod sizing;
+pub mod unstored;
 pub mod workers;
 
+mod ahead;
 mod assign;
 mod blame;
 mod hold;

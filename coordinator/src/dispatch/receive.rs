@@ -1,11 +1,14 @@
 //! Taking results: what counts, what is a repetition, what is acknowledged when.
 
+use std::collections::BTreeSet;
+
 use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
 use common::limits::RESULT_BYTES;
 use common::protocol::{Announcement, ResultKey, ShardResult, WorkerCommand};
 use common::run::{Outcome, TaskError, TaskErrorKind};
 use common::wire;
 
+use super::ahead::ALL_BYTES_AHEAD;
 use super::event::{DispatchCommand, FailedTask, ResultRow};
 use super::inbox::{Dropped, Received, place};
 use super::leases::Point;
@@ -34,11 +37,43 @@ impl Scheduler {
                 continue;
             };
             if self.take_in(worker, &key, wall_us, json.len() as u64) {
+                self.keep(key.run, shard, &json);
                 let ResultKey { lease, run, stage, .. } = key;
                 rows.push(ResultRow { run, stage, shard, lease, worker, started_us, cpu_us, wall_us, json });
             }
         }
+        let runs: BTreeSet<RunId> = rows.iter().map(|row| row.run).collect();
         self.store(rows);
+        for run in runs {
+            self.tell_if_computed(run);
+        }
+    }
+
+    /// Keeps a result for merging, as long as those of its stage are small.
+    fn keep(&mut self, id: RunId, shard: u32, json: &[u8]) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let Some(kept) = &mut run.kept else { return };
+        let before = kept.bytes();
+        let fits = self.kept_bytes + json.len() <= ALL_BYTES_AHEAD && kept.add(shard, json);
+        if fits {
+            self.kept_bytes += json.len();
+        } else {
+            run.kept = None;
+            self.kept_bytes -= before;
+        }
+    }
+
+    /// Once all results of a small stage are here, it can be merged. They were handed to the writer before.
+    fn tell_if_computed(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.table.is_settled_whole() && !run.failed)
+        else {
+            return;
+        };
+        let Some(kept) = run.kept.take() else { return };
+        self.kept_bytes -= kept.bytes();
+        let stage = run.point.stage;
+        self.history.insert((run.algorithm, run.name.clone()), run.measured);
+        self.command(DispatchCommand::StageComputed { run: id, stage, partials: kept.into_results() });
     }
 
     /// An advance ended with a small outcome.
@@ -123,11 +158,34 @@ impl Scheduler {
         }
     }
 
+    /// A stage is open: what opened it need not be kept any more.
+    pub(super) fn stage_stored(&mut self, id: RunId, stage: StageIndex) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        for (worker, key) in run.behind.opened(stage) {
+            self.acknowledge(worker, key);
+        }
+    }
+
+    /// Results of a stage that was gone on from are durable.
+    fn stored_behind(&mut self, id: RunId, stage: StageIndex, shards: &[u32]) {
+        for shard in shards {
+            let found = self.runs.get_mut(&id).and_then(|run| run.behind.settle(stage, *shard));
+            let Some((worker, lease)) = found else {
+                self.oddities.late += 1;
+                continue;
+            };
+            self.stored_total += 1;
+            if let Some(worker) = self.workers.get_mut(&worker) {
+                worker.shards_done += 1;
+            }
+            self.acknowledge(worker, ResultKey { lease, run: id, stage, shard: Some(*shard) });
+        }
+    }
+
     /// The results of `shards` are durable.
     pub(super) fn stored(&mut self, id: RunId, point: Point, shards: &[u32]) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.point == point) else {
-            self.oddities.late += 1;
-            return;
+            return self.stored_behind(id, point.stage, shards);
         };
         let mut acknowledged = Vec::with_capacity(shards.len());
         for shard in shards {
@@ -160,21 +218,26 @@ impl Scheduler {
 
     /// The database will never take a result: no repetition can help.
     pub(super) fn refused(&mut self, id: RunId, stage: StageIndex, shard: u32, detail: String) {
-        let Some(run) = self.runs.get_mut(&id).filter(|run| run.point == Point::of(stage, Some(shard)))
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.point >= Point::of(stage, Some(shard)))
         else {
             self.oddities.late += 1;
             return;
         };
-        let position = run.storing.iter().position(|(storing, ..)| *storing == shard);
-        let from = position.and_then(|position| run.storing.remove(position));
-        if run.table.unsettle(shard) {
-            run.table.reopen(shard);
-        }
-        if let Some((worker, lease)) = from.map(|(_, worker, lease)| (worker, lease)) {
+        let from = if run.point == Point::of(stage, Some(shard)) {
+            let position = run.storing.iter().position(|(storing, ..)| *storing == shard);
+            let from = position.and_then(|position| run.storing.remove(position));
+            if run.table.unsettle(shard) {
+                run.table.reopen(shard);
+            }
+            from.map(|(_, worker, lease)| (worker, lease))
+        } else {
+            run.behind.settle(stage, shard)
+        };
+        if let Some((worker, lease)) = from {
             self.acknowledge(worker, ResultKey { lease, run: id, stage, shard: Some(shard) });
         }
         let error = TaskError { kind: TaskErrorKind::Unstorable, message: detail, pointer: None };
-        let worker = from.map(|(_, worker, _)| worker);
+        let worker = from.map(|(worker, _)| worker);
         let failed = FailedTask { run: id, stage, shard: Some(shard), worker, attempt: 1, error };
         self.give_up_run(failed);
     }
@@ -279,6 +342,7 @@ impl Scheduler {
         let point = Point::of(key.stage, key.shard);
         let shard = key.shard.unwrap_or(0);
         match point.cmp(&run.point) {
+            std::cmp::Ordering::Less if run.behind.holds(key) => Standing::Here,
             std::cmp::Ordering::Less => Standing::Unwanted,
             std::cmp::Ordering::Greater => Standing::Foreign,
             std::cmp::Ordering::Equal if shard >= run.table.shards() => Standing::Foreign,

@@ -6,6 +6,7 @@ use common::clock::Timestamp;
 use common::ids::{LeaseId, RunId, WorkerId};
 use common::protocol::{ResultKey, WorkerCommand};
 
+use super::ahead::{Behind, Kept, SHARDS_AHEAD};
 use super::event::{RunOffer, WaitingReason, Work};
 use super::fairness::{AlgorithmNumber, Rank};
 use super::leases::{Kind, Point};
@@ -26,8 +27,12 @@ pub(super) struct Run {
     pub(super) leases: BTreeSet<LeaseId>,
     /// Results handed to the writer and not confirmed, in that order.
     pub(super) storing: VecDeque<(u32, WorkerId, LeaseId)>,
-    /// Who delivered the outcome of the last advance; acknowledged when the run went on from there.
+    /// Who delivered the outcome of the last advance, until the run goes on from there.
     pub(super) advanced_by: Option<(WorkerId, ResultKey)>,
+    /// What was delivered before, is gone on from, and is not durable.
+    pub(super) behind: Behind,
+    /// The stage's results so far, if they may be merged before they are durable.
+    pub(super) kept: Option<Kept>,
     /// Workers that ever got a task of it.
     pub(super) touched: BTreeSet<WorkerId>,
     /// Until when nothing of it is handed out, because workers may hold parts of it.
@@ -59,14 +64,17 @@ impl Run {
 impl Scheduler {
     /// A run has something to do.
     pub(super) fn ready(&mut self, offer: RunOffer, work: Work, resumed: bool) {
+        let mut small = false;
         let (point, name, table) = match work {
             Work::Advance { stage } => {
                 (Point { stage, kind: Kind::Advance }, String::new(), ShardTable::new(1, &[]))
             }
             Work::Shards { stage, name, shards, stored } => {
+                small = shards <= SHARDS_AHEAD && stored.is_empty();
                 (Point { stage, kind: Kind::Shards }, name, ShardTable::new(shards, &stored))
             }
         };
+        let kept = small.then(Kept::default);
         let algorithm = self.algorithm_number(&offer.algorithm);
         let id = offer.run;
         let held_until = resumed.then(|| self.now.after(self.settings.listen));
@@ -75,20 +83,23 @@ impl Scheduler {
                 self.oddities.late += 1;
                 return;
             }
-            run.point = point;
+            let before = std::mem::replace(&mut run.point, point);
             run.name = name;
             run.table = table;
             run.measured = Measured::default();
-            run.storing.clear();
+            let storing = std::mem::take(&mut run.storing);
+            if let Some((worker, key)) = run.advanced_by.take() {
+                run.behind.advanced(worker, key);
+            } else {
+                run.behind.leave(before.stage, storing);
+            }
+            let forgotten = std::mem::replace(&mut run.kept, kept).map_or(0, |kept| kept.bytes());
+            self.kept_bytes -= forgotten;
             run.waits_since = self.now;
             run.held_until = held_until;
-            let advanced_by = run.advanced_by.take();
             let old: Vec<LeaseId> = run.leases.iter().copied().collect();
             for lease in old {
                 self.revoke(lease); // copies of the advance
-            }
-            if let Some((worker, key)) = advanced_by {
-                self.acknowledge(worker, key);
             }
         } else {
             let run = Run {
@@ -101,6 +112,8 @@ impl Scheduler {
                 leases: BTreeSet::new(),
                 storing: VecDeque::new(),
                 advanced_by: None,
+                behind: Behind::default(),
+                kept,
                 touched: BTreeSet::new(),
                 held_until,
                 failed: false,
@@ -127,6 +140,7 @@ impl Scheduler {
         }
         self.inbox.forget(|place, _| place.0 == id);
         let Some(run) = self.runs.remove(&id) else { return };
+        self.kept_bytes -= run.kept.as_ref().map_or(0, Kept::bytes);
         if run.queued {
             self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
         }

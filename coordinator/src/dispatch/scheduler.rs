@@ -55,6 +55,8 @@ pub struct Scheduler {
     /// Stored results in total, and samples of it over the last seconds.
     pub(super) stored_total: u64,
     pub(super) stored_samples: VecDeque<(Timestamp, u64)>,
+    /// Bytes of results that all runs keep for merging.
+    pub(super) kept_bytes: usize,
     out: Vec<DispatchCommand>,
     acknowledged: BTreeMap<WorkerId, Vec<ResultKey>>,
     pub(super) revoked: BTreeMap<WorkerId, Vec<LeaseId>>,
@@ -99,6 +101,7 @@ impl Scheduler {
             failures: VecDeque::new(),
             stored_total: 0,
             stored_samples: VecDeque::new(),
+            kept_bytes: 0,
             out: Vec::new(),
             acknowledged: BTreeMap::new(),
             revoked: BTreeMap::new(),
@@ -120,6 +123,7 @@ impl Scheduler {
             DispatchEvent::Stored { run, stage, shards } => {
                 self.stored(run, Point { stage, kind: Kind::Shards }, &shards);
             }
+            DispatchEvent::StageStored { run, stage } => self.stage_stored(run, stage),
             DispatchEvent::Refused { run, stage, shard, detail } => self.refused(run, stage, shard, detail),
             DispatchEvent::WriterBacklog { bytes } => {
                 self.may_assign |= bytes < self.writer_bytes;

@@ -83,6 +83,11 @@ impl ShardTable {
         self.stored.count() == self.stored.len()
     }
 
+    /// Whether every shard's result is here: on its way to the database or there.
+    pub const fn is_settled_whole(&self) -> bool {
+        self.settled.count() == self.settled.len()
+    }
+
     /// Whether the shard's result is here: on its way to the database or there.
     pub fn is_settled(&self, shard: u32) -> bool {
         self.settled.contains(shard)

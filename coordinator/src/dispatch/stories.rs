@@ -33,6 +33,8 @@ struct Cluster {
     scheduler: Scheduler,
     now: Timestamp,
     orders: Vec<DispatchCommand>,
+    /// Small stages whose results are all here, and these.
+    computed: Vec<(RunId, StageIndex, Vec<(u32, Vec<u8>)>)>,
 }
 
 impl Cluster {
@@ -42,7 +44,8 @@ impl Cluster {
 
     fn with(settings: DispatchSettings) -> Self {
         let now = Timestamp(1_000_000);
-        let mut cluster = Self { scheduler: Scheduler::new(EPOCH, settings, now), now, orders: Vec::new() };
+        let scheduler = Scheduler::new(EPOCH, settings, now);
+        let mut cluster = Self { scheduler, now, orders: Vec::new(), computed: Vec::new() };
         cluster.happens(DispatchEvent::Tick);
         cluster
     }
@@ -60,14 +63,19 @@ impl Cluster {
         let orders = self.scheduler.on(event, self.now);
         self.scheduler.check();
         self.scheduler.check_orders(&orders);
-        self.orders.extend(orders.into_iter().map(|order| match order {
-            DispatchCommand::Send { worker, incarnation, command } => {
-                let frame = wire::encode(&ToWorker { epoch: EPOCH, command }).unwrap();
-                let ToWorker { command, .. } = wire::decode(&frame).unwrap();
-                DispatchCommand::Send { worker, incarnation, command }
+        for order in orders {
+            match order {
+                DispatchCommand::Send { worker, incarnation, command } => {
+                    let frame = wire::encode(&ToWorker { epoch: EPOCH, command }).unwrap();
+                    let ToWorker { command, .. } = wire::decode(&frame).unwrap();
+                    self.orders.push(DispatchCommand::Send { worker, incarnation, command });
+                }
+                DispatchCommand::StageComputed { run, stage, partials } => {
+                    self.computed.push((run, stage, partials));
+                }
+                other => self.orders.push(other),
             }
-            other => other,
-        }));
+        }
         self
     }
 
@@ -265,7 +273,12 @@ fn a_small_run_from_plan_to_finished_stage() {
 
     cluster.begins(R1, 2);
     let leases = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
+    // ahead of the database; what opened the stage is kept by its worker until the stage is there
+    cluster.nothing_else();
     let plan_key = ResultKey { lease: plan, run: R1, stage, shard: None };
+    let held = Heartbeat { unacknowledged: vec![plan_key], ..Heartbeat::default() };
+    cluster.says(ANN, WorkerFact::Heartbeat(held)).nothing_else();
+    cluster.happens(DispatchEvent::StageStored { run: R1, stage });
     cluster.tells(ANN, stored(&[plan_key])).nothing_else();
 
     cluster.finishes(ANN, R1, leases[0], &[0], 9).nothing_else();
@@ -276,6 +289,69 @@ fn a_small_run_from_plan_to_finished_stage() {
 
     cluster.happens(DispatchEvent::Closed { run: R1 });
     cluster.tells(ANN, WorkerCommand::Cancel { run: R1 }).nothing_else();
+}
+
+// shards 0 1 ─▶ both here ─▶ merged from memory while they are stored; then they are told, or the run fails
+#[test]
+fn a_small_stage_is_merged_before_it_is_stored() {
+    for refused in [false, true] {
+        let mut cluster = Cluster::of(&[(ANN, 1)]);
+        cluster.begins(R1, 2);
+        let leases = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
+        cluster.finishes(ANN, R1, leases[1], &[1], 9).nothing_else();
+        assert_eq!(cluster.computed, []);
+        cluster.finishes(ANN, R1, leases[0], &[0], 9).nothing_else();
+        let partials = vec![(0, b"1".to_vec()), (1, b"1".to_vec())];
+        assert_eq!(std::mem::take(&mut cluster.computed), [(R1, StageIndex(0), partials)]);
+
+        cluster.submits(R1, "ann", 0, Work::Advance { stage: StageIndex(1) }, false);
+        let [merge] = cluster.assigns(ANN, &[(R1, 1, 0)])[..] else { panic!("one lease") };
+        // they are on their way: a mention of them is no news, nor is a repetition
+        let keys = [key(R1, leases[0], 0), key(R1, leases[1], 1)];
+        let held = Heartbeat {
+            leases: vec![HeldLease {
+                lease: merge,
+                task: Task { run: R1, kind: TaskKind::Advance { stage: StageIndex(1) } },
+                started_ms_ago: Some(1),
+                finished: 0,
+            }],
+            unacknowledged: keys.to_vec(),
+            ..Heartbeat::default()
+        };
+        cluster.says(ANN, WorkerFact::Heartbeat(held)).nothing_else();
+        cluster.says(ANN, WorkerFact::Finished(vec![result(R1, leases[0], 0, 9)])).nothing_else();
+
+        cluster.becomes_durable(R1, &[0]).tells(ANN, stored(&keys[..1])).nothing_else();
+        if refused {
+            let detail = "unsupported Unicode escape sequence".to_owned();
+            let (run, stage) = (R1, StageIndex(0));
+            cluster.happens(DispatchEvent::Refused { run, stage, shard: 1, detail: detail.clone() });
+            let error = TaskError { kind: TaskErrorKind::Unstorable, message: detail, pointer: None };
+            cluster.orders(DispatchCommand::TaskFailed(failed(1, ANN, 1, error)));
+            cluster.tells(ANN, stored(&keys[1..])).nothing_else();
+        } else {
+            cluster.becomes_durable(R1, &[1]).tells(ANN, stored(&keys[1..])).nothing_else();
+        }
+    }
+}
+
+// 65 shards, or 64 KiB and more of results, or some that were stored before: merged when all are stored
+#[test]
+fn a_large_stage_is_merged_when_it_is_stored() {
+    let large = |shard, lease| ShardResult { json: vec![b'1'; 40 << 10], ..result(R1, lease, shard, 9) };
+    let mut cluster = Cluster::of(&[(ANN, 2)]);
+    cluster.begins(R1, 2);
+    let leases = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
+    cluster.says(ANN, WorkerFact::Finished(vec![large(0, leases[0]), large(1, leases[1])]));
+    assert_eq!((cluster.computed.len(), cluster.scheduler.kept_bytes), (0, 0));
+
+    let mut cluster = Cluster::of(&[(ANN, 1)]);
+    let stored = vec![ShardRange { first: 0, count: 1 }];
+    let work = Work::Shards { stage: StageIndex(0), name: "search".to_owned(), shards: 2, stored };
+    cluster.submits(R1, "ann", 0, work, false);
+    let leases = cluster.assigns(ANN, &[(R1, 1, 1)]);
+    cluster.finishes(ANN, R1, leases[0], &[1], 9).nothing_else();
+    assert_eq!(cluster.computed, []);
 }
 
 // 100 shards: ann 1 lane + 1 waiting, bob the same; one shard each at first, then by what they took

@@ -20,12 +20,17 @@ use super::run_views::{RunList, RunView, StageList, StageView};
 use crate::store::notifications::Notice;
 use crate::store::page::Paged;
 use crate::store::runs::{RunFilter, RunRow};
+use crate::store::stages::StageRow;
 
 /// Longest wait of one request; below what proxies usually allow.
 const LONGEST_WAIT_S: u64 = 60;
 
 /// Notices are hints: whoever waits looks this often too.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a notice that may not be of the end is left alone where the leader is in this process and tells of the end
+/// itself.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Which runs to list.
 #[derive(Deserialize, IntoParams)]
@@ -58,7 +63,11 @@ pub struct GetQuery {
 /// A run with its stages.
 pub async fn with_stages(call: &Call, run: RunRow) -> Result<RunView, ApiError> {
     let stages = call.context.store.stages(run.id).await?;
-    Ok(RunView { stages: Some(stages.into_iter().map(StageView::from).collect()), ..run.into() })
+    Ok(view(run, stages))
+}
+
+fn view(run: RunRow, stages: Vec<StageRow>) -> RunView {
+    RunView { stages: Some(stages.into_iter().map(StageView::from).collect()), ..run.into() }
 }
 
 /// The run that a path names.
@@ -77,10 +86,27 @@ pub async fn changed(notices: &mut Receiver<Notice>, run: RunId) {
     loop {
         match notices.recv().await {
             Ok(Notice::Run(other)) if other != run => {}
-            Ok(Notice::Cluster) => {}
+            Ok(Notice::Cluster | Notice::Ended(_)) => {}
             Ok(Notice::Run(_) | Notice::Resync) | Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => return std::future::pending().await,
         }
+    }
+}
+
+/// Waits until something may have changed about `run`, or at once if this process says that it ended. Where the leader is
+/// in this process, nothing else but an end elsewhere needs a look, and that can wait for `patience`.
+async fn ended(notices: &mut Receiver<Notice>, run: RunId, patience: Duration) {
+    let end = async |notices: &mut Receiver<Notice>, any: bool| loop {
+        match notices.recv().await {
+            Ok(Notice::Ended(other)) if other == run => return true,
+            Ok(Notice::Run(other)) if any && other == run => return false,
+            Ok(Notice::Run(_) | Notice::Ended(_) | Notice::Cluster) => {}
+            Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => return true,
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    };
+    if !end(notices, true).await && !patience.is_zero() {
+        let _ = tokio::time::timeout(patience, end(notices, false)).await;
     }
 }
 
@@ -124,22 +150,23 @@ pub async fn get(call: Call) -> Outcome {
     // listening begins before the first look, so that no change falls between the two
     let mut notices = call.context.store.subscribe();
     let until = clock::now().after(Duration::from_secs(wait.unwrap_or(0).min(LONGEST_WAIT_S)));
+    let patience = if call.context.led_here().is_some() { PATIENCE } else { Duration::ZERO };
     let mut looks = 0;
-    let run = loop {
-        let run = call.context.store.run(id).await?;
+    let (run, stages) = loop {
+        let (run, stages) = call.context.store.run_with_stages(id).await?;
         let left = until.since(clock::now());
         if run.state.is_end() || left.is_zero() {
-            break run;
+            break (run, stages);
         }
         tokio::select! {
-            () = changed(&mut notices, id) => {}
+            () = ended(&mut notices, id, patience) => {}
             () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
-            () = call.context.shutdown.cancelled() => break run,
+            () = call.context.shutdown.cancelled() => break (run, stages),
         }
         looks += 1;
         tokio::time::sleep(rest(looks)).await;
     };
-    let body = Answer::text_of(&with_stages(&call, run).await?)?;
+    let body = Answer::text_of(&view(run, stages))?;
     let etag = ContentHash::of(&body).to_string();
     Ok(Answer::json_text(body).etag(&etag[..32]))
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::clock;
+use common::protocol::DocumentKey;
 use common::run::ShardRange;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 
-use super::machine::{RunEffect, RunEvent, RunState};
+use super::machine::{RunEffect, RunEvent, RunState, STATE_AHEAD_BYTES};
 use crate::dispatch::actor::DispatchMessage;
 use crate::dispatch::event::{DispatchEvent, RunOffer, Work};
+use crate::dispatch::unstored::Unstored;
 use crate::store::runs::{Resumed, RunRow};
 use crate::store::writer::{Fact, RunEnd, WriterHandle};
 
@@ -31,6 +34,8 @@ pub struct RunArguments {
     pub dispatch: ActorRef<DispatchMessage>,
     /// Where its facts go.
     pub writer: WriterHandle,
+    /// Documents that are ahead of the database.
+    pub unstored: Unstored,
 }
 
 /// Where the run stands, and its surroundings.
@@ -39,6 +44,7 @@ pub struct RunActorState {
     offer: RunOffer,
     dispatch: ActorRef<DispatchMessage>,
     writer: WriterHandle,
+    unstored: Unstored,
 }
 
 impl Actor for RunActor {
@@ -49,7 +55,7 @@ impl Actor for RunActor {
     async fn pre_start(
         &self,
         myself: ActorRef<RunMessage>,
-        RunArguments { stored: Resumed { run, stages, stored }, dispatch, writer }: RunArguments,
+        RunArguments { stored: Resumed { run, stages, stored }, dispatch, writer, unstored }: RunArguments,
     ) -> Result<RunActorState, ActorProcessingErr> {
         let last_is_finished = stages.last().is_none_or(|last| {
             stored.iter().map(|range| u64::from(range.count)).sum::<u64>() == u64::from(last.shards)
@@ -60,7 +66,10 @@ impl Actor for RunActor {
             let left = (deadline - clock::wall()).to_std().unwrap_or(Duration::ZERO);
             myself.send_after(left, || RunMessage::Happened(RunEvent::DeadlinePassed));
         }
-        let this = RunActorState { state, offer: offer(&run), dispatch, writer };
+        if let Some(spec) = &run.short_spec {
+            unstored.put(run.id, DocumentKey::Run(run.id), spec.clone());
+        }
+        let this = RunActorState { state, offer: offer(&run), dispatch, writer, unstored };
         this.carry_out(effects, &stored, !names.is_empty());
         Ok(this)
     }
@@ -97,6 +106,10 @@ impl RunActorState {
                     self.ready(Work::Shards { stage, name, shards, stored: stored.to_vec() }, resumed);
                 }
                 RunEffect::StoreStage { stage, name, state, shards, note } => {
+                    if state.len() <= STATE_AHEAD_BYTES {
+                        let key = DocumentKey::State { run, stage };
+                        self.unstored.put(run, key, Bytes::copy_from_slice(&state));
+                    }
                     self.writer.submit(Fact::StageOpened { run, stage, name, state, shards, note });
                 }
                 RunEffect::StoreEnd(end) => {

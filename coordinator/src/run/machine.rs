@@ -1,16 +1,20 @@
 //! The one place where a run changes its state.
 //!
 //! ```text
-//!              outcome: a stage          durable
-//!  Advancing ───────────────────▶ Opening ──────▶ Executing ──┐
-//!   ▲  │  ▲                          │                        │ every shard durable
-//!   │  │  └──────────────────────────┘                        │
-//!   │  │           a stage without shards                     │
-//!   └──┼──────────────────────────────────────────────────────┘
+//!              outcome: a stage
+//!  Advancing ───────────────────────────────▶ Executing ──┐
+//!   ▲  │  ▲      without shards, or the last one asked for │
+//!   │  │  └───── Opening ◀── then it is durable first      │
+//!   └──┼───────────────────────────────────────────────────┘
+//!      │        every result here, few and small, or durable
 //!      │ outcome: the report; or a failure, or planned as asked, from any of the three
 //!      ▼
 //!   Ending ── durable ──▶ Ended          (and from anywhere, when the row says so: cancelled)
 //! ```
+//!
+//! Work runs ahead of storage: shards are handed out while their stage is on its way to the database, and a small stage
+//! is merged while its results are. All facts of a run are written in order, so what is durable is always a beginning of
+//! what was done; what was done beyond it is done again after a crash.
 //!
 //! A run that is resumed goes through the same function: its stored stages are events like any other.
 
@@ -21,6 +25,9 @@ use serde_json::json;
 
 use crate::store::runs::{RunError, Until};
 use crate::store::writer::{RunEnd, StageOutcome};
+
+/// The largest state of a stage whose shards are handed out before it is durable: until then it is served from memory.
+pub(super) const STATE_AHEAD_BYTES: usize = 256 << 10;
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +86,11 @@ pub enum RunEvent {
         /// What it found.
         outcome: StageOutcome,
     },
+    /// Every result of a stage is here, on its way to the database, and can be merged from memory.
+    StageComputed {
+        /// Which.
+        stage: StageIndex,
+    },
     /// Every result of a stage is durable.
     StageFinished {
         /// Which.
@@ -91,6 +103,8 @@ pub enum RunEvent {
     },
     /// The database does not take the stage or the end that it was given.
     Refused {
+        /// The stage; none for the end.
+        stage: Option<StageIndex>,
         /// Its words.
         detail: String,
     },
@@ -209,24 +223,48 @@ impl RunState {
                     StageOutcome::RunOver => self.ended_elsewhere(),
                 }
             }
-            (At::Executing { stage }, RunEvent::StageFinished { stage: of }) if *stage == of => {
+            // of a stage that was gone on from already: only bad news changes anything
+            (
+                At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
+                RunEvent::StageStored { outcome: StageOutcome::Opened | StageOutcome::AlreadyEqual, .. },
+            ) => self.goes_on(self.at.clone(), Vec::new()),
+            (
+                At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
+                RunEvent::StageStored { stage, outcome: StageOutcome::Differs },
+            ) => self.fail(nondeterministic(stage)),
+            (
+                At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
+                RunEvent::StageStored { outcome: StageOutcome::RunOver, .. },
+            ) => self.ended_elsewhere(),
+            (
+                At::Executing { stage },
+                RunEvent::StageComputed { stage: of } | RunEvent::StageFinished { stage: of },
+            ) if *stage == of => {
                 let stage = of.next();
                 self.goes_on(At::Advancing { stage }, vec![RunEffect::Advance { stage }])
             }
+            // with the report on its way: a result that it builds on was refused, and the report with it
             (
-                At::Advancing { .. } | At::Opening { .. } | At::Executing { .. },
+                At::Advancing { .. }
+                | At::Opening { .. }
+                | At::Executing { .. }
+                | At::Ending { phase: RunPhase::Succeeded },
                 RunEvent::TaskFailed { error },
             ) => self.fail(error),
             (At::Advancing { .. } | At::Opening { .. } | At::Executing { .. }, RunEvent::DeadlinePassed) => {
                 self.fail(error("deadline", "the deadline passed before the run was done".to_owned(), None))
             }
-            (At::Opening { stage, .. }, RunEvent::Refused { detail }) => {
-                let message = format!("the state of stage {stage} cannot be stored: {detail}");
-                self.fail(error(TaskErrorKind::Unstorable.as_str(), message, Some(*stage)))
-            }
-            (At::Ending { phase: RunPhase::Succeeded }, RunEvent::Refused { detail }) => {
-                let message = format!("the report cannot be stored: {detail}");
-                self.fail(error(TaskErrorKind::Unstorable.as_str(), message, None))
+            (
+                At::Advancing { .. }
+                | At::Opening { .. }
+                | At::Executing { .. }
+                | At::Ending { phase: RunPhase::Succeeded },
+                RunEvent::Refused { stage, detail },
+            ) => {
+                let what =
+                    stage.map_or_else(|| "report".to_owned(), |stage| format!("state of stage {stage}"));
+                let message = format!("the {what} cannot be stored: {detail}");
+                self.fail(error(TaskErrorKind::Unstorable.as_str(), message, stage))
             }
             (At::Ending { phase }, RunEvent::EndStored { applied: true }) => {
                 self.goes_on(At::Ended { phase: *phase }, vec![RunEffect::Close])
@@ -265,9 +303,13 @@ impl RunState {
         if let Some(message) = over {
             return self.fail(error("limit", message, Some(stage)));
         }
-        let plan = Plan { name: name.clone(), shards, expected_shard_us };
-        let store = vec![RunEffect::StoreStage { stage, name, state, shards, note }];
-        self.goes_on(At::Opening { stage, plan }, store)
+        let state_bytes = state.len();
+        let store = RunEffect::StoreStage { stage, name: name.clone(), state, shards, note };
+        if self.until == Until::Planned || shards == 0 || state_bytes > STATE_AHEAD_BYTES {
+            let plan = Plan { name, shards, expected_shard_us };
+            return self.goes_on(At::Opening { stage, plan }, vec![store]);
+        }
+        self.goes_on(At::Executing { stage }, vec![store, RunEffect::Execute { stage, name, shards }])
     }
 
     /// The stage is durable.
@@ -321,6 +363,7 @@ impl RunEvent {
             Self::StageFound { .. } => "a stage that was found",
             Self::Advanced { .. } => "the outcome of an advance",
             Self::StageStored { .. } => "a stored stage",
+            Self::StageComputed { .. } => "a computed stage",
             Self::StageFinished { .. } => "a finished stage",
             Self::TaskFailed { .. } => "a failed task",
             Self::Refused { .. } => "a refused document",

@@ -52,8 +52,7 @@ impl Story {
 
     fn is_executing(shards: u32) -> Self {
         let mut story = Self::begin();
-        story.happens(opens(0, shards)).wants(&[store(0, shards)]);
-        story.happens(stored(0, StageOutcome::Opened)).wants(&[execute(0, shards)]);
+        story.happens(opens(0, shards)).wants(&[store(0, shards), execute(0, shards)]);
         story
     }
 
@@ -99,6 +98,10 @@ fn stored(stage: u32, outcome: StageOutcome) -> RunEvent {
     RunEvent::StageStored { stage: StageIndex(stage), outcome }
 }
 
+fn computed(stage: u32) -> RunEvent {
+    RunEvent::StageComputed { stage: StageIndex(stage) }
+}
+
 fn finished(stage: u32) -> RunEvent {
     RunEvent::StageFinished { stage: StageIndex(stage) }
 }
@@ -120,14 +123,56 @@ fn panicked() -> RunEvent {
 #[test]
 fn a_run_of_two_stages_succeeds() {
     let mut story = Story::is_executing(8);
+    story.happens(stored(0, StageOutcome::Opened)).wants(&[]);
     story.happens(finished(0)).wants(&[advance(1)]);
-    story.happens(opens(1, 2)).wants(&[store(1, 2)]);
-    story.happens(stored(1, StageOutcome::AlreadyEqual)).wants(&[execute(1, 2)]);
+    story.happens(opens(1, 2)).wants(&[store(1, 2), execute(1, 2)]);
+    story.happens(stored(1, StageOutcome::AlreadyEqual)).wants(&[]);
     story.happens(finished(1)).wants(&[advance(2)]);
     story.happens(reports(2)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
     assert_eq!(story.state.ended(), None, "it is over when its end is durable");
     story.happens(RunEvent::EndStored { applied: true }).wants(&[RunEffect::Close]);
     assert_eq!(story.state.ended(), Some(RunPhase::Succeeded));
+}
+
+// plan ─▶ stage 0 ─▶ merge ─▶ report, all before anything is stored; then stage and report are
+#[test]
+fn a_small_run_runs_ahead_of_the_database() {
+    let mut story = Story::is_executing(1);
+    story.happens(computed(0)).wants(&[advance(1)]);
+    story.happens(reports(1)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
+    story.happens(stored(0, StageOutcome::Opened)).wants(&[]);
+    story.ignores(finished(0)).ignores(computed(0));
+    story.happens(RunEvent::EndStored { applied: true }).wants(&[RunEffect::Close]);
+    assert_eq!(story.state.ended(), Some(RunPhase::Succeeded));
+}
+
+// … but the database has another stage 0, or refuses a result that the report builds on
+#[test]
+fn what_ran_ahead_in_vain_fails_the_run() {
+    for bad_news in [stored(0, StageOutcome::Differs), panicked()] {
+        let mut story = Story::is_executing(1);
+        story.happens(computed(0)).wants(&[advance(1)]);
+        story.happens(reports(1)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
+        story.happens(bad_news);
+        let [RunEffect::Close, RunEffect::StoreEnd(RunEnd::Failed { .. })] = &story.effects[..] else {
+            panic!("{:?}", story.effects)
+        };
+    }
+    let mut story = Story::is_executing(1);
+    story.happens(stored(0, StageOutcome::RunOver)).wants(&[RunEffect::Close]);
+    assert_eq!(story.state.ended(), Some(RunPhase::Cancelled));
+}
+
+// plan ─▶ a large state ─▶ durable ─▶ shards
+#[test]
+fn a_large_state_is_stored_before_anybody_needs_it() {
+    let mut story = Story::begin();
+    let state = vec![b' '; (256 << 10) + 1];
+    let outcome = Outcome::Opened { name: "search".to_owned(), state: state.clone(), shards: 2, note: None };
+    story.happens(RunEvent::Advanced { stage: StageIndex(0), outcome, expected_shard_us: None });
+    let (stage, name) = (StageIndex(0), "search".to_owned());
+    story.wants(&[RunEffect::StoreStage { stage, name, state, shards: 2, note: None }]);
+    story.happens(stored(0, StageOutcome::Opened)).wants(&[execute(0, 2)]);
 }
 
 // plan ─▶ report
@@ -183,8 +228,9 @@ fn a_deadline_ends_what_is_not_over() {
 
 #[test]
 fn a_merge_that_differs_from_the_stored_one_fails_the_run() {
+    Story::is_executing(8).happens(stored(0, StageOutcome::Differs)).fails("nondeterministic");
     let mut story = Story::begin();
-    story.happens(opens(0, 8)).wants(&[store(0, 8)]);
+    story.happens(opens(0, 0)).wants(&[store(0, 0)]);
     story.happens(stored(0, StageOutcome::Differs)).fails("nondeterministic");
 }
 
@@ -209,15 +255,18 @@ fn a_run_keeps_to_the_limits() {
 
 #[test]
 fn what_the_database_refuses_fails_the_run() {
-    let refused = || RunEvent::Refused { detail: "unsupported Unicode escape sequence".to_owned() };
-    let mut story = Story::begin();
-    story.happens(opens(0, 8)).wants(&[store(0, 8)]);
-    story.happens(refused());
-    assert!(story.fails("unstorable").message.contains("Unicode"));
+    let refused = |stage: Option<u32>| {
+        let detail = "unsupported Unicode escape sequence".to_owned();
+        RunEvent::Refused { stage: stage.map(StageIndex), detail }
+    };
+    let mut story = Story::is_executing(8);
+    story.happens(refused(Some(0)));
+    let error = story.fails("unstorable");
+    assert!(error.message.contains("Unicode") && error.message.contains("stage 0"), "{}", error.message);
 
     let mut story = Story::begin();
     story.happens(reports(0)).wants(&[RunEffect::StoreEnd(RunEnd::Succeeded { report: b"[]".to_vec() })]);
-    story.happens(refused()).fails("unstorable");
+    story.happens(refused(None)).fails("unstorable");
 }
 
 #[test]
@@ -234,9 +283,7 @@ fn a_cancelled_run_stops_wherever_it_is() {
     assert_eq!(story.state.ended(), Some(RunPhase::Cancelled));
 
     // … or before the stage did
-    let mut story = Story::begin();
-    story.happens(opens(0, 8)).wants(&[store(0, 8)]);
-    story.happens(stored(0, StageOutcome::RunOver)).wants(&[RunEffect::Close]);
+    Story::is_executing(8).happens(stored(0, StageOutcome::RunOver)).wants(&[RunEffect::Close]);
 }
 
 #[test]
@@ -244,7 +291,6 @@ fn late_and_repeated_news_changes_nothing() {
     let mut story = Story::is_executing(8);
     story
         .ignores(opens(0, 8))
-        .ignores(stored(0, StageOutcome::Opened))
         .ignores(finished(1))
         .ignores(RunEvent::EndStored { applied: true })
         .ignores(RunEvent::StageFound { stage: StageIndex(1), name: "search".to_owned(), shards: 1 });

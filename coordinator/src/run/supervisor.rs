@@ -17,6 +17,7 @@ use super::machine::RunEvent;
 use super::roster::Roster;
 use crate::dispatch::actor::DispatchMessage;
 use crate::dispatch::event::DispatchEvent;
+use crate::dispatch::unstored::Unstored;
 use crate::store::runs::{Resumed, RunRow};
 use crate::store::writer::WriterHandle;
 use crate::store::{Store, StoreError};
@@ -74,6 +75,8 @@ pub struct SupervisorArguments {
     pub dispatch: ActorRef<DispatchMessage>,
     /// Where their facts go.
     pub writer: WriterHandle,
+    /// Documents that are ahead of the database.
+    pub unstored: Unstored,
 }
 
 /// The open runs.
@@ -267,8 +270,9 @@ impl SupervisorState {
         if !self.runs.is_unknown(run) {
             return;
         }
-        let SupervisorArguments { dispatch, writer, .. } = &self.around;
-        let arguments = RunArguments { stored, dispatch: dispatch.clone(), writer: writer.clone() };
+        let SupervisorArguments { dispatch, writer, unstored, .. } = &self.around;
+        let (dispatch, writer, unstored) = (dispatch.clone(), writer.clone(), unstored.clone());
+        let arguments = RunArguments { stored, dispatch, writer, unstored };
         match Actor::spawn_linked(None, RunActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {
                 self.actors.insert(actor.get_id(), run);

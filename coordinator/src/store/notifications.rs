@@ -21,6 +21,8 @@ pub(super) const BACKLOG: usize = 4_096;
 pub enum Notice {
     /// A run was submitted, changed its state or got an event.
     Run(RunId),
+    /// The leader, in this process, committed the end of a run. A [`Notice::Run`] of it follows.
+    Ended(RunId),
     /// A wish of an operator, the leader, or the list of algorithms changed.
     Cluster,
     /// The connection was lost in between: anything may have changed.
@@ -31,6 +33,18 @@ impl Store {
     /// Notices from now on. A lagging receiver should treat the gap as [`Notice::Resync`].
     pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
+    }
+
+    /// Tells this process that it committed the end of `run`.
+    pub(super) fn hint_end(&self, run: RunId) {
+        // nobody may be listening
+        let _ = self.notices.send(Notice::Ended(run));
+    }
+
+    /// Tells this process of a change of `run` that it committed itself: the database's own notice comes a little later.
+    pub(super) fn hint(&self, run: RunId) {
+        // nobody may be listening
+        let _ = self.notices.send(Notice::Run(run));
     }
 }
 

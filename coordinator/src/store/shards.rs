@@ -209,7 +209,7 @@ impl Store {
         let row =
             transaction.query_opt(&count, &[&run.0, &index]).await?.ok_or(StoreError::NotFound("stage"))?;
         let shards = row.get::<_, i32>(0).cast_unsigned();
-        let mut page = PartialsPage { partials: Vec::new(), next: None };
+        let mut page = PartialsPage { partials: Vec::new(), next: None, normalised: true };
         if from >= shards {
             return Ok(page);
         }

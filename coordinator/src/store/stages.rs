@@ -5,10 +5,13 @@ use chrono::{DateTime, Utc};
 use common::ids::{ContentHash, RunId, StageIndex};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::documents::hash_of;
 use super::error::{Result, StoreError};
+use super::runs::{self, RUN, RunRow};
 use super::text::raw_json;
 
 /// A stage of a run, without its state.
@@ -34,30 +37,47 @@ pub struct StageRow {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
+const STAGES: &str =
+    "SELECT stage, name, shards, done, state_hash, octet_length(state) AS state_bytes, note::text AS note,
+        opened_at, closed_at
+   FROM stages WHERE run_id = $1 ORDER BY stage";
+
+fn read(row: &Row) -> StageRow {
+    StageRow {
+        index: row.get::<_, i32>("stage").cast_unsigned(),
+        name: row.get("name"),
+        shards: row.get::<_, i32>("shards").cast_unsigned(),
+        done: row.get::<_, i32>("done").cast_unsigned(),
+        state_hash: hash_of(row.get("state_hash")),
+        state_bytes: u64::from(row.get::<_, i32>("state_bytes").cast_unsigned()),
+        note: raw_json(row, "note"),
+        opened_at: row.get("opened_at"),
+        closed_at: row.get("closed_at"),
+    }
+}
+
 impl Store {
     /// The stages of a run, in order; empty for an unknown run.
     pub async fn stages(&self, run: RunId) -> Result<Vec<StageRow>> {
         let client = self.client().await?;
-        let select = client
-            .prepare_cached(
-                "SELECT stage, name, shards, done, state_hash, octet_length(state) AS state_bytes, note::text AS note,
-                        opened_at, closed_at
-                   FROM stages WHERE run_id = $1 ORDER BY stage",
-            )
-            .await?;
-        let rows = client.query(&select, &[&run.0]).await?;
-        let stages = rows.iter().map(|row| StageRow {
-            index: row.get::<_, i32>("stage").cast_unsigned(),
-            name: row.get("name"),
-            shards: row.get::<_, i32>("shards").cast_unsigned(),
-            done: row.get::<_, i32>("done").cast_unsigned(),
-            state_hash: hash_of(row.get("state_hash")),
-            state_bytes: u64::from(row.get::<_, i32>("state_bytes").cast_unsigned()),
-            note: raw_json(row, "note"),
-            opened_at: row.get("opened_at"),
-            closed_at: row.get("closed_at"),
-        });
-        Ok(stages.collect())
+        let select = client.prepare_cached(STAGES).await?;
+        Ok(client.query(&select, &[&run.0]).await?.iter().map(read).collect())
+    }
+
+    /// One run with its stages, in one round trip.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown run.
+    pub async fn run_with_stages(&self, id: RunId) -> Result<(RunRow, Vec<StageRow>)> {
+        let client = self.client().await?;
+        let run = client.prepare_cached(&format!("{RUN} WHERE r.id = $1")).await?;
+        let stages = client.prepare_cached(STAGES).await?;
+        let values: &[&(dyn ToSql + Sync)] = &[&id.0];
+        // sent in this order: a run that is seen at its end is seen with all its stages
+        let (run, stages) =
+            tokio::try_join!(biased; client.query_opt(&run, values), client.query(&stages, values))?;
+        let run = run.as_ref().map(runs::read).ok_or(StoreError::NotFound("run"))?;
+        Ok((run, stages.iter().map(read).collect()))
     }
 
     /// The exact bytes of a stage's state.

@@ -265,6 +265,32 @@ async fn documents_that_postgres_refuses_are_found_and_the_rest_is_stored() {
     assert_eq!(kinds(&store, run).await, ["state", "state", "stage_opened"]);
 }
 
+// stage 0: shards 0, 1 (refused) ─▶ merged ahead: stage 1, its shard, the report ─▶ none of them; then the failure
+#[tokio::test]
+async fn what_was_merged_from_a_refused_result_is_not_stored() {
+    let (store, url) = store().await;
+    let mut leader = leading(&store).await;
+    let (run, other) = (submitted(&store).await.id, submitted(&store).await.id);
+    for fact in [
+        opened(run, 0, 2),
+        shard(run, 0, 0),
+        shard_with(run, 0, 1, r#"{"x": "\u0000"}"#),
+        opened(run, 1, 1),
+        shard(run, 1, 0),
+        Fact::RunEnded { run, end: RunEnd::Succeeded { report: b"{}".to_vec() } },
+        opened(other, 0, 1),
+    ] {
+        leader.handle.submit(fact);
+    }
+    let told = leader.settled().await;
+    assert!(told.iter().any(|told| matches!(told, Written::ShardRefused { shard: 1, .. })), "{told:?}");
+    assert!(!told.iter().any(|told| matches!(told, Written::Ended { .. })), "{told:?}");
+    assert_eq!(store.run(run).await.unwrap().state, RunPhase::Running);
+    assert_eq!(store.stages(run).await.unwrap().len(), 1);
+    assert_eq!(store.stages(other).await.unwrap().len(), 1, "others are not concerned");
+    assert_eq!(number(&sql(&url).await, "SELECT count(*) FROM shard_results").await, 1);
+}
+
 #[tokio::test]
 async fn a_report_that_postgres_refuses_leaves_the_run_as_it_was() {
     let (store, _) = store().await;
@@ -274,7 +300,7 @@ async fn a_report_that_postgres_refuses_leaves_the_run_as_it_was() {
     leader.handle.submit(Fact::RunEnded { run: other, end: RunEnd::Succeeded { report: b"{}".to_vec() } });
     let told = leader.settled().await;
     assert!(
-        matches!(&told[0], Written::Refused { run: refused, detail } if *refused == run && !detail.is_empty())
+        matches!(&told[0], Written::Refused { run: refused, stage: None, detail } if *refused == run && !detail.is_empty())
     );
     assert_eq!(told[1], Written::Ended { run: other, applied: true });
     assert_eq!(store.run(run).await.unwrap().state, RunPhase::Queued);

@@ -285,7 +285,7 @@ impl Leader {
         for (index, partials) in pages.iter().enumerate() {
             let key = DocumentKey::Partials { run, stage: StageIndex(0), from: partials[0].0 };
             let next = pages.get(index + 1).map(|page| page[0].0);
-            let page = PartialsPage { partials: partials.clone(), next };
+            let page = PartialsPage { partials: partials.clone(), next, normalised: true };
             self.documents.insert(key, wire::pack(&page).unwrap());
         }
     }

@@ -16,8 +16,8 @@ use super::error::{Result, StoreError};
 use super::page::{Page, Paged};
 use super::stages::StageRow;
 use super::text::storable;
+pub(super) use row::{INSERTED_RUN, RUN, phase, read};
 pub use row::{InputSource, RunError, RunInput, RunRow, StageProgress, Until};
-pub(super) use row::{RUN, phase, read};
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default)]

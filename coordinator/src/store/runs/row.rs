@@ -1,5 +1,6 @@
 //! A run as it is stored, and how it is read.
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use common::ids::{ContentHash, RunId};
 use common::run::RunPhase;
@@ -102,6 +103,9 @@ pub struct RunRow {
     pub failures: u32,
     /// The stage that opened last.
     pub stage: Option<StageProgress>,
+    /// The exact bytes of its order, while no stage is open and if they are few.
+    #[serde(skip)]
+    pub short_spec: Option<Bytes>,
 }
 
 /// How far the newest stage of a run is.
@@ -136,13 +140,30 @@ pub struct RunError {
     pub attempts: Option<u32>,
 }
 
+/// Selects runs with their newest stage out of a table or a `WITH` query, and what is named beside them.
+macro_rules! select_runs {
+    ($from:literal, $beside:literal) => {
+        concat!(
+            "SELECT r.id, r.state, r.algorithm, r.version, r.params::text AS params, r.inputs::text AS inputs,
+                    r.seed, r.fingerprint, r.label, r.priority, r.deadline_at, r.until, r.submitter, r.created_at,
+                    r.started_at, r.ended_at, r.waiting_reason, r.error::text AS error, r.estimate::text AS estimate,
+                    r.last_event, r.failures,
+                    CASE WHEN r.state = 'queued' AND octet_length(r.spec) <= 4096 THEN r.spec END AS short_spec, s.stage, s.name AS stage_name, s.shards, s.done",
+            $beside,
+            " FROM ",
+            $from,
+            " r LEFT JOIN LATERAL
+                    (SELECT stage, name, shards, done FROM stages WHERE run_id = r.id ORDER BY stage DESC LIMIT 1) s ON true"
+        )
+    };
+}
+
 /// A run with its newest stage; conditions follow.
-pub(in crate::store) const RUN: &str = "SELECT r.id, r.state, r.algorithm, r.version, r.params::text AS params, r.inputs::text AS inputs,
-        r.seed, r.fingerprint, r.label, r.priority, r.deadline_at, r.until, r.submitter, r.created_at, r.started_at,
-        r.ended_at, r.waiting_reason, r.error::text AS error, r.estimate::text AS estimate, r.last_event, r.failures,
-        s.stage, s.name AS stage_name, s.shards, s.done
-   FROM runs r LEFT JOIN LATERAL
-        (SELECT stage, name, shards, done FROM stages WHERE run_id = r.id ORDER BY stage DESC LIMIT 1) s ON true";
+pub(in crate::store) const RUN: &str = select_runs!("runs", "");
+
+/// A run that a `WITH` query named `run` inserts; whoever listens is told when it is committed.
+pub(in crate::store) const INSERTED_RUN: &str =
+    select_runs!("run", ", pg_notify('netplanner', r.id::text) AS told");
 
 /// Reads `runs.state`.
 pub(in crate::store) fn phase(text: &str) -> RunPhase {
@@ -181,6 +202,7 @@ pub(in crate::store) fn read(row: &Row) -> RunRow {
         estimate: raw_json(row, "estimate"),
         last_event: row.get("last_event"),
         failures: unsigned("failures"),
+        short_spec: row.get::<_, Option<Vec<u8>>>("short_spec").map(Bytes::from),
         stage: row.get::<_, Option<i32>>("stage").map(|index| StageProgress {
             index: index.cast_unsigned(),
             name: row.get("stage_name"),

@@ -45,6 +45,8 @@ pub(super) struct Changes<'a> {
     pub runs: BTreeMap<RunId, RunChange<'a>>,
     /// What to tell when it is durable.
     pub written: Vec<Written>,
+    /// Runs of which a stage differs from the stored one.
+    pub spoiled: Spoiled,
 }
 
 #[derive(Debug)]
@@ -132,30 +134,60 @@ pub(super) fn refusal(fact: &Fact, detail: String) -> Option<Written> {
         Fact::Shard(row) => {
             Some(Written::ShardRefused { run: row.run, stage: row.stage, shard: row.shard, detail })
         }
-        Fact::StageOpened { run, .. } | Fact::RunEnded { run, .. } => {
-            Some(Written::Refused { run: *run, detail })
+        Fact::StageOpened { run, stage, .. } => {
+            Some(Written::Refused { run: *run, stage: Some(*stage), detail })
         }
+        Fact::RunEnded { run, .. } => Some(Written::Refused { run: *run, stage: None, detail }),
         // nobody waits for these
         Fact::ShardFailed { .. } | Fact::Event { .. } | Fact::Waiting { .. } => None,
     }
 }
 
+/// Runs of which a fact was refused, each with the first stage that does not hold any more.
+pub(super) type Spoiled = BTreeMap<RunId, StageIndex>;
+
+/// From which stage on nothing of its run holds, if the database refuses a fact.
+pub(super) fn spoils(fact: &Fact) -> Option<(RunId, StageIndex)> {
+    match fact {
+        Fact::Shard(row) => Some((row.run, row.stage.next())),
+        Fact::StageOpened { run, stage, .. } => Some((*run, *stage)),
+        Fact::ShardFailed { .. } | Fact::RunEnded { .. } | Fact::Event { .. } | Fact::Waiting { .. } => None,
+    }
+}
+
+/// Whether a fact does not hold when nothing of its run does from this stage on.
+fn falls_with(fact: &Fact, from: StageIndex) -> bool {
+    match fact {
+        Fact::Shard(ShardRow { stage, .. }) | Fact::StageOpened { stage, .. } => *stage >= from,
+        Fact::RunEnded { end, .. } => !matches!(end, RunEnd::Failed { .. }),
+        Fact::ShardFailed { .. } | Fact::Event { .. } | Fact::Waiting { .. } => false,
+    }
+}
+
 /// Folds `facts`, in their order, over what was `found`.
-pub(super) fn fold(facts: &[Fact], found: Found) -> Changes<'_> {
-    let mut fold = Fold { found, changes: Changes::default() };
+///
+/// Work runs ahead of storage: behind a fact that was refused there may be others that build on it. Those of `spoiled` runs
+/// are left out.
+pub(super) fn fold<'a>(facts: &'a [Fact], found: Found, spoiled: &Spoiled) -> Changes<'a> {
+    let mut fold = Fold { found, spoiled, changes: Changes::default() };
     for fact in facts {
         fold.on(fact);
     }
     fold.changes
 }
 
-struct Fold<'a> {
+struct Fold<'a, 's> {
     found: Found,
+    spoiled: &'s Spoiled,
     changes: Changes<'a>,
 }
 
-impl<'a> Fold<'a> {
+impl<'a> Fold<'a, '_> {
     fn on(&mut self, fact: &'a Fact) {
+        let spoiled = [self.spoiled, &self.changes.spoiled];
+        if spoiled.iter().filter_map(|runs| runs.get(&fact.run())).any(|from| falls_with(fact, *from)) {
+            return;
+        }
         match fact {
             Fact::Shard(row) => self.shard(row),
             Fact::StageOpened { run, stage, name, state, shards, note } => {
@@ -238,7 +270,11 @@ impl<'a> Fold<'a> {
         let hash = ContentHash::of(state);
         if let Some((old_name, old_shards, old_hash)) = self.found.stages.get(&(run, stage)) {
             let equal = *old_name == name && *old_shards == shards && *old_hash == hash;
-            return if equal { StageOutcome::AlreadyEqual } else { StageOutcome::Differs };
+            if equal {
+                return StageOutcome::AlreadyEqual;
+            }
+            self.changes.spoiled.insert(run, stage);
+            return StageOutcome::Differs;
         }
         if !self.is_open(run) {
             return StageOutcome::RunOver;

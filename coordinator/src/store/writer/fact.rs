@@ -150,6 +150,8 @@ pub enum Written {
     Refused {
         /// The run.
         run: RunId,
+        /// The stage; none for the end.
+        stage: Option<StageIndex>,
         /// The message of Postgres.
         detail: String,
     },

@@ -28,8 +28,9 @@ use tokio_util::sync::CancellationToken;
 use super::Store;
 use super::error::StoreError;
 use super::leadership::Leadership;
+use batch::Spoiled;
 pub use fact::{Fact, RunEnd, ShardRow, StageOutcome, Written};
-use transaction::{Attempt, Connection, Insert};
+use transaction::{Attempt, Connection, Insert, Told};
 
 /// Most facts of a transaction: above it COPY gains nothing, and acknowledgements come late.
 pub const BATCH_FACTS: usize = 5_000;
@@ -115,6 +116,8 @@ impl Store {
             connection: Connection::new(&self.config, leadership.epoch()),
             lost: leadership.lost().clone(),
             batches: 0,
+            spoiled: Spoiled::new(),
+            store: self.clone(),
         };
         Writer { handle: WriterHandle { facts, counters }, written, task: tokio::spawn(loop_.run()) }
     }
@@ -130,6 +133,10 @@ struct Loop {
     lost: CancellationToken,
     /// Numbers batches; a batch keeps its number however often it is tried.
     batches: i64,
+    /// Runs of which a fact was refused: what was queued behind it may not hold.
+    spoiled: Spoiled,
+    /// Where this process hears of ended runs.
+    store: Store,
 }
 
 impl Loop {
@@ -182,9 +189,9 @@ impl Loop {
         let mut uncertain = None;
         loop {
             let began = clock::now();
-            match self.connection.attempt(facts, number, insert).await {
-                Attempt::Committed(written) => {
-                    self.tell(facts, written, began);
+            match self.connection.attempt(facts, &self.spoiled, number, insert).await {
+                Attempt::Committed(told) => {
+                    self.tell(facts, told, began);
                     return Ok(());
                 }
                 Attempt::AlreadyCommitted => {
@@ -200,15 +207,17 @@ impl Loop {
                 Attempt::Refused(detail) => {
                     if let [fact] = facts {
                         tracing::warn!(run = %fact.run(), detail, "the database refuses a document");
-                        self.tell(facts, batch::refusal(fact, detail).into_iter().collect(), began);
+                        let written = batch::refusal(fact, detail).into_iter().collect();
+                        let spoiled = batch::spoils(fact).into_iter().collect();
+                        self.tell(facts, Told { written, spoiled }, began);
                         return Ok(());
                     }
                     let (left, right) = facts.split_at(facts.len() / 2);
                     Box::pin(self.write(left)).await?;
                     return Box::pin(self.write(right)).await;
                 }
-                Attempt::Uncertain(written) => {
-                    uncertain = Some(written);
+                Attempt::Uncertain(told) => {
+                    uncertain = Some(told);
                     insert = Insert::SkippingDuplicates;
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -226,14 +235,22 @@ impl Loop {
         }
     }
 
-    fn tell(&self, facts: &[Fact], written: Vec<Written>, began: clock::Timestamp) {
+    fn tell(&mut self, facts: &[Fact], told: Told, began: clock::Timestamp) {
         let bytes: usize = facts.iter().map(Fact::bytes).sum();
         let took = u64::try_from(clock::now().since(began).as_micros()).unwrap_or(u64::MAX);
         self.counters.queued_facts.fetch_sub(facts.len() as u64, Ordering::Relaxed);
         self.counters.queued_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.counters.committed_facts.fetch_add(facts.len() as u64, Ordering::Relaxed);
         self.counters.last_commit_us.store(took, Ordering::Relaxed);
-        for written in written {
+        for (run, from) in told.spoiled {
+            let first = self.spoiled.entry(run).or_insert(from);
+            *first = from.min(*first);
+        }
+        for written in told.written {
+            if let Written::Ended { run, .. } = written {
+                self.spoiled.remove(&run);
+                self.store.hint_end(run);
+            }
             // nobody listens any more: the leadership is about to end
             let _ = self.told.send(written);
         }

@@ -18,14 +18,15 @@ pub(super) type Counts = BTreeMap<(RunId, StageIndex), u32>;
 
 pub(super) const COPY: &str = "COPY shard_results (run_id, stage, shard, worker, started_at, cpu_us, wall_us, partial) FROM STDIN BINARY";
 
-/// Inserts what is not there and counts per stage.
+/// Inserts what is not there and counts it with its stage, which is open by then.
 pub(super) const INSERT: &str = "WITH added AS (
      INSERT INTO shard_results (run_id, stage, shard, worker, started_at, cpu_us, wall_us, partial)
      SELECT run_id, stage, shard, worker, started_at, cpu_us, wall_us, partial::jsonb
        FROM unnest($1::uuid[], $2::int4[], $3::int4[], $4::uuid[], $5::timestamptz[], $6::int8[], $7::int8[], $8::text[])
          AS r (run_id, stage, shard, worker, started_at, cpu_us, wall_us, partial)
-     ON CONFLICT DO NOTHING RETURNING run_id, stage)
- SELECT run_id, stage, count(*)::int4 FROM added GROUP BY run_id, stage";
+     ON CONFLICT DO NOTHING RETURNING run_id, stage),
+ new AS (SELECT run_id, stage, count(*)::int4 AS added FROM added GROUP BY run_id, stage)
+ UPDATE stages s SET done = s.done + new.added FROM new WHERE s.run_id = new.run_id AND s.stage = new.stage";
 
 /// JSON bytes as a parameter of type `jsonb`, or bytes that shall be text as one of type `text`: as they are, so that
 /// the server and nobody else checks them.
@@ -104,7 +105,7 @@ pub(super) async fn insert(
     client: &Client,
     statement: &Statement,
     rows: &[&ShardRow],
-) -> Result<Counts, tokio_postgres::Error> {
+) -> Result<(), tokio_postgres::Error> {
     let runs: Vec<Uuid> = rows.iter().map(|row| row.run.0).collect();
     let stages: Vec<i32> = rows.iter().map(|row| row.stage.0.cast_signed()).collect();
     let shards: Vec<i32> = rows.iter().map(|row| row.shard.cast_signed()).collect();
@@ -113,12 +114,6 @@ pub(super) async fn insert(
     let cpu: Vec<i64> = rows.iter().map(|row| duration(row.cpu_us)).collect();
     let wall: Vec<i64> = rows.iter().map(|row| duration(row.wall_us)).collect();
     let partials: Vec<Unchecked<'_>> = rows.iter().map(|row| Unchecked(&row.json)).collect();
-    let counted = client
-        .query(statement, &[&runs, &stages, &shards, &workers, &started, &cpu, &wall, &partials])
-        .await?;
-    let counts = counted.iter().map(|row| {
-        let stage = StageIndex(row.get::<_, i32>(1).cast_unsigned());
-        ((RunId(row.get(0)), stage), row.get::<_, i32>(2).cast_unsigned())
-    });
-    Ok(counts.collect())
+    client.execute(statement, &[&runs, &stages, &shards, &workers, &started, &cpu, &wall, &partials]).await?;
+    Ok(())
 }

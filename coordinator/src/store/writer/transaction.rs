@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config};
 use uuid::Uuid;
 
-use super::batch::{self, Changes, Found, FoundRun, Waiting};
+use super::batch::{self, Changes, Found, FoundRun, Spoiled, Waiting};
 use super::fact::{Fact, Written};
 use super::rows::{self, Counts, Unchecked};
 use super::statements::Statements;
@@ -25,7 +25,7 @@ const STATEMENT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) enum Attempt {
     /// It is durable.
-    Committed(Vec<Written>),
+    Committed(Told),
     /// An earlier attempt at the same batch is durable.
     AlreadyCommitted,
     /// Another coordinator leads; nothing was written.
@@ -35,9 +35,18 @@ pub(super) enum Attempt {
     /// The database refuses one of the facts; nothing was written.
     Refused(String),
     /// The COMMIT was sent and not answered. If it took effect, this is to be told.
-    Uncertain(Vec<Written>),
+    Uncertain(Told),
     /// Nothing was written.
     Failed(StoreError),
+}
+
+/// What follows from a batch once it is durable.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// To be told.
+    pub written: Vec<Written>,
+    /// Runs of which some facts that follow do not hold.
+    pub spoiled: Spoiled,
 }
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -88,14 +97,20 @@ impl Connection {
     }
 
     /// Tries to write `facts` as batch `number` of this leadership.
-    pub(super) async fn attempt(&mut self, facts: &[Fact], number: i64, insert: Insert) -> Attempt {
+    pub(super) async fn attempt(
+        &mut self,
+        facts: &[Fact],
+        spoiled: &Spoiled,
+        number: i64,
+        insert: Insert,
+    ) -> Attempt {
         let epoch = self.epoch;
         let open = match self.open().await {
             Ok(open) => open,
             Err(error) => return Attempt::Failed(error),
         };
-        let attempt = open.attempt(facts, number, epoch, insert).await;
-        if !matches!(attempt, Attempt::Committed(_)) {
+        let attempt = open.attempt(facts, spoiled, number, epoch, insert).await;
+        if !matches!(attempt, Attempt::Committed(..)) {
             // nothing of it stays on the connection; where that cannot be had, neither does the connection
             let rolled_back = timeout(Duration::from_secs(5), open.client.batch_execute("ROLLBACK")).await;
             if !matches!(rolled_back, Ok(Ok(()))) {
@@ -124,18 +139,33 @@ impl Connection {
 }
 
 impl Open {
-    async fn attempt(&self, facts: &[Fact], number: i64, epoch: Epoch, insert: Insert) -> Attempt {
+    async fn attempt(
+        &self,
+        facts: &[Fact],
+        spoiled: &Spoiled,
+        number: i64,
+        epoch: Epoch,
+        insert: Insert,
+    ) -> Attempt {
         let found = match self.begin(facts, number, epoch).await {
             Ok(Ok(found)) => found,
             Ok(Err(attempt)) => return attempt,
             Err(error) => return failure(error),
         };
-        let mut changes = batch::fold(facts, found);
-        if let Err(error) = self.write(&changes, insert).await {
-            return failure(error);
-        }
-        let written = std::mem::take(&mut changes.written);
-        match self.client.batch_execute("COMMIT").await {
+        let mut changes = batch::fold(facts, found, spoiled);
+        let counts = if insert == Insert::Copying && !changes.shards.is_empty() {
+            match rows::copy(&self.client, &self.statements.copy, &changes.shards).await {
+                Ok(counts) => counts,
+                Err(error) => return failure(error),
+            }
+        } else {
+            Counts::new()
+        };
+        let written = Told {
+            written: std::mem::take(&mut changes.written),
+            spoiled: std::mem::take(&mut changes.spoiled),
+        };
+        match self.finish(&changes, &counts, insert).await {
             Ok(()) => Attempt::Committed(written),
             // the server says that it did not commit
             Err(error) if error.as_db_error().is_some() => match failure(error) {
@@ -173,15 +203,18 @@ impl Open {
         let lock_changing: Parameters<'_> = &[&changing];
         let lock_storing: Parameters<'_> = &[&storing];
         let stages: Parameters<'_> = &[&stage_runs, &stage_indices];
+        let unless = async |nothing: bool, statement, values| {
+            if nothing { Ok(Vec::new()) } else { client.query(statement, values).await }
+        };
         // sent in this order, answered in this order, waited for once; biased: of several errors the first is the cause
         let ((), leads, marked, changing, storing, stages) = tokio::try_join!(
             biased;
             client.batch_execute("BEGIN"),
             client.query_opt(&statements.fence, fence),
             client.execute(&statements.mark, mark),
-            client.query(&statements.lock_changing, lock_changing),
-            client.query(&statements.lock_storing, lock_storing),
-            client.query(&statements.stages, stages),
+            unless(changing.is_empty(), &statements.lock_changing, lock_changing),
+            unless(storing.is_empty(), &statements.lock_storing, lock_storing),
+            unless(stage_runs.is_empty(), &statements.stages, stages),
         )?;
         if leads.is_none() {
             return Ok(Err(Attempt::Fenced));
@@ -202,25 +235,38 @@ impl Open {
         Ok(Ok(found))
     }
 
-    async fn write(&self, changes: &Changes<'_>, insert: Insert) -> Result<(), tokio_postgres::Error> {
-        let counts = if changes.shards.is_empty() {
-            Counts::new()
-        } else if insert == Insert::Copying {
-            rows::copy(&self.client, &self.statements.copy, &changes.shards).await?
-        } else {
-            rows::insert(&self.client, &self.statements.insert, &changes.shards).await?
-        };
+    /// Writes all but what was copied, and commits: one round trip. Where a statement fails, the server answers the
+    /// COMMIT behind it by rolling back.
+    async fn finish(
+        &self,
+        changes: &Changes<'_>,
+        counts: &Counts,
+        insert: Insert,
+    ) -> Result<(), tokio_postgres::Error> {
         // as in `begin`
         tokio::try_join!(
             biased;
             self.open_stages(changes),
-            self.count(&counts),
+            self.insert_shards(changes, insert),
+            self.count(counts),
             self.close_stages(changes),
             self.add_failures(changes),
             self.add_events(changes),
             self.change_runs(changes),
+            self.client.batch_execute("COMMIT"),
         )?;
         Ok(())
+    }
+
+    async fn insert_shards(
+        &self,
+        changes: &Changes<'_>,
+        insert: Insert,
+    ) -> Result<(), tokio_postgres::Error> {
+        if insert == Insert::Copying || changes.shards.is_empty() {
+            return Ok(());
+        }
+        rows::insert(&self.client, &self.statements.insert, &changes.shards).await
     }
 
     async fn open_stages(&self, changes: &Changes<'_>) -> Result<(), tokio_postgres::Error> {

@@ -12,18 +12,22 @@ mod fetches;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use algorithms::ErasedAlgorithm;
 use common::clock::Timestamp;
 use common::ids::{ContentHash, LeaseId, RunId, StageIndex};
+use common::limits::DOCUMENT_ALONG_BYTES;
 use common::protocol::DocumentKey;
 use common::run::{RunSpec, Task, TaskError, TaskErrorKind, TaskKind};
 
 use self::fetches::{Fetches, Piece, TRIES};
 use super::event::Document;
 use crate::cache::{Cache, Run, Stage};
+
+/// Documents kept that came unasked: one for each task that a worker may hold, unless it has very many lanes.
+const OFFERED: usize = 32;
 
 /// The algorithms of this worker.
 pub type Catalogue = Vec<Arc<dyn ErasedAlgorithm>>;
@@ -69,6 +73,8 @@ pub struct Library {
     wants: BTreeMap<LeaseId, Want>,
     pages: BTreeMap<LeaseId, DocumentKey>,
     fetches: Fetches,
+    /// Small documents that came unasked, the newest last, until the task that needs them asks.
+    offered: VecDeque<(DocumentKey, Vec<u8>)>,
 }
 
 impl Library {
@@ -81,6 +87,7 @@ impl Library {
             wants: BTreeMap::new(),
             pages: BTreeMap::new(),
             fetches: Fetches::default(),
+            offered: VecDeque::new(),
         }
     }
 
@@ -105,6 +112,9 @@ impl Library {
     /// A merge needs a page.
     pub fn page(&mut self, lease: LeaseId, key: DocumentKey, now: Timestamp) -> Vec<LibraryAction> {
         self.pages.insert(lease, key);
+        if let Some(bytes) = self.take_offered(key) {
+            return self.complete(key, bytes, now);
+        }
         self.fetches.begin(key, now).into_iter().collect()
     }
 
@@ -123,6 +133,7 @@ impl Library {
 
     /// The run ended.
     pub fn forget(&mut self, run: RunId) {
+        self.offered.retain(|(key, _)| !is_of(*key, run));
         self.specs.remove(&run);
         self.cache.forget(run);
     }
@@ -137,7 +148,10 @@ impl Library {
         match document {
             Document::Piece { key, offset, total, bytes } => {
                 match self.fetches.piece(key, offset, total, &bytes, now) {
-                    Piece::Unasked => Vec::new(),
+                    Piece::Unasked => {
+                        self.offer(key, offset, total, bytes);
+                        Vec::new()
+                    }
                     Piece::Next(ask) => vec![ask],
                     Piece::Whole(bytes) => self.complete(key, bytes, now),
                     Piece::Damaged => self.damaged(key, "a piece that cannot be right", now),
@@ -177,6 +191,22 @@ impl Library {
         }
         self.fetches.end(key);
         self.progress(now)
+    }
+
+    /// Keeps a small document that came unasked.
+    fn offer(&mut self, key: DocumentKey, offset: u64, total: u64, bytes: Vec<u8>) {
+        if offset == 0 && total == bytes.len() as u64 && bytes.len() <= DOCUMENT_ALONG_BYTES {
+            self.offered.retain(|(of, _)| *of != key);
+            self.offered.push_back((key, bytes));
+            if self.offered.len() > OFFERED {
+                self.offered.pop_front();
+            }
+        }
+    }
+
+    fn take_offered(&mut self, key: DocumentKey) -> Option<Vec<u8>> {
+        let position = self.offered.iter().position(|(of, _)| *of == key)?;
+        self.offered.remove(position).map(|(_, bytes)| bytes)
     }
 
     fn readers(&self, key: DocumentKey) -> Vec<LeaseId> {
@@ -230,6 +260,10 @@ impl Library {
                 }
                 Ok(None) => {
                     for key in self.needs(task) {
+                        if let Some(bytes) = self.take_offered(key) {
+                            actions.extend(self.complete(key, bytes, now));
+                            return actions; // it looked at all leases again
+                        }
                         actions.extend(self.fetches.begin(key, now));
                     }
                 }
@@ -300,6 +334,15 @@ impl Library {
         self.cache.keep_run(id, Arc::clone(&run));
         self.specs.remove(&id);
         Ok(Some(run))
+    }
+}
+
+fn is_of(key: DocumentKey, run: RunId) -> bool {
+    match key {
+        DocumentKey::Run(of) | DocumentKey::State { run: of, .. } | DocumentKey::Partials { run: of, .. } => {
+            of == run
+        }
+        DocumentKey::Input(_) => false,
     }
 }
 

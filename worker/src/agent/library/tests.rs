@@ -145,3 +145,32 @@ fn a_merge_gets_its_pages() {
     let gone = Document::Unavailable { key, reason: "gone".to_owned(), forever: true };
     assert_eq!(library.document(gone, START), [LibraryAction::Page(lease(1), Err("gone".to_owned()))]);
 }
+
+/// ```text
+/// order, page ─ unasked ─▶ kept ─▶ the tasks that need them ask for nothing
+/// ```
+#[test]
+fn a_document_that_came_before_its_task_is_not_asked_for() {
+    let mut library = library();
+    let input = DocumentKey::Input(ContentHash::of(INPUT));
+    let page = DocumentKey::Partials { run: RUN, stage: STAGE, from: 0 };
+    assert_eq!(library.document(whole(DocumentKey::Run(RUN), &spec("spin")), START), []);
+    assert_eq!(library.document(whole(page, b"page"), START), []);
+    let plan = Task { run: RUN, kind: TaskKind::Advance { stage: STAGE } };
+    assert_eq!(library.want(lease(1), plan, START), [fetch(input)]);
+    assert_eq!(library.document(whole(input, INPUT), START), [LibraryAction::Ready(lease(1))]);
+    assert_eq!(library.page(lease(1), page, START), [LibraryAction::Page(lease(1), Ok(b"page".to_vec()))]);
+    assert_eq!(library.page(lease(1), page, START), [fetch(page)], "each is used once");
+
+    // pieces of larger ones are dropped, as are those of an ended run and all but the newest
+    let piece = Document::Piece { key: STATE, offset: 0, total: 9, bytes: b"{".to_vec() };
+    assert_eq!(library.document(piece, START), []);
+    library.document(whole(STATE, b"{}"), START);
+    library.forget(RUN);
+    for number in 0..100 {
+        let run = RunId(Uuid::from_u128(100 + number));
+        library.document(whole(DocumentKey::Run(run), b"{}"), START);
+    }
+    assert_eq!(library.offered.len(), OFFERED);
+    assert!(library.offered.iter().all(|(key, _)| *key != STATE));
+}

@@ -1,6 +1,7 @@
 //! Stories of the fold: what a batch means, without a database.
 
 use super::*;
+use crate::store::runs::RunError;
 use crate::store::writer::fact::{Fact, RunEnd};
 
 fn run(number: u128) -> RunId {
@@ -57,7 +58,7 @@ fn a_whole_run_fits_one_batch() {
         shard(1, 1, 0),
         succeeded(1),
     ];
-    let changes = fold(&facts, found(&[(1, RunPhase::Queued, 1)]));
+    let changes = fold(&facts, found(&[(1, RunPhase::Queued, 1)]), &Spoiled::new());
     let told = |kind: &str, seq| (1, seq, kind.to_owned());
     assert_eq!(
         numbered(&changes),
@@ -86,7 +87,7 @@ fn a_whole_run_fits_one_batch() {
 #[test]
 fn runs_in_one_batch_do_not_mix() {
     let facts = [opened(1, 0), opened(2, 0), shard(2, 0, 0), shard(1, 0, 0), shard(1, 0, 1), succeeded(2)];
-    let changes = fold(&facts, found(&[(1, RunPhase::Queued, 1), (2, RunPhase::Queued, 7)]));
+    let changes = fold(&facts, found(&[(1, RunPhase::Queued, 1), (2, RunPhase::Queued, 7)]), &Spoiled::new());
     assert_eq!(changes.runs[&run(1)].last_event, 3);
     assert_eq!(changes.runs[&run(2)].last_event, 10);
     assert_eq!(changes.runs[&run(1)].state, RunPhase::Running);
@@ -110,7 +111,7 @@ fn of_a_run_that_is_gone_nothing_is_written_and_everything_is_answered() {
         Fact::Event { run: run(1), kind: "best".to_owned(), body: Value::Null },
         Fact::Waiting { run: run(1), reason: None },
     ];
-    let changes = fold(&facts, Found::default());
+    let changes = fold(&facts, Found::default(), &Spoiled::new());
     assert_eq!(changes.written.len(), 3);
     assert!(changes.shards.is_empty() && changes.events.is_empty() && changes.runs.is_empty());
 }
@@ -121,4 +122,44 @@ fn only_what_changes_a_run_locks_its_row_against_others() {
     let (changing, storing) = touched(&facts);
     assert_eq!(changing, BTreeSet::from([run(2), run(3)]));
     assert_eq!(storing, BTreeSet::from([run(1)]));
+}
+
+// a result is refused, and behind it in the queue are the merge and the report that build on it
+#[test]
+fn what_builds_on_a_refused_fact_is_not_written() {
+    let failed = Fact::RunEnded {
+        run: run(1),
+        end: RunEnd::Failed {
+            error: RunError {
+                kind: "unstorable".to_owned(),
+                message: String::new(),
+                pointer: None,
+                stage: Some(0),
+                shard: Some(1),
+                worker: None,
+                attempts: None,
+            },
+        },
+    };
+    let facts = [shard(1, 0, 0), opened(1, 1), succeeded(1), opened(2, 0), failed];
+    let spoiled = Spoiled::from([(run(1), StageIndex(1))]);
+    let changes = fold(&facts, found(&[(1, RunPhase::Running, 1), (2, RunPhase::Queued, 1)]), &spoiled);
+    assert_eq!(changes.shards.len(), 1, "others of its stage are as good as before");
+    assert_eq!(changes.runs[&run(1)].state, RunPhase::Failed);
+    assert_eq!(changes.runs[&run(2)].state, RunPhase::Running, "others are not concerned");
+    assert_eq!(changes.written.len(), 3, "{:?}", changes.written);
+}
+
+// the stored stage 0 is another one: nothing of the new one gets in, not even its results
+#[test]
+fn what_builds_on_another_stage_is_not_written() {
+    let mut before = found(&[(1, RunPhase::Running, 1)]);
+    let stored = ("search".to_owned(), 2, ContentHash::of(b"another state"));
+    before.stages.insert((run(1), StageIndex(0)), stored);
+    let facts = [opened(1, 0), shard(1, 0, 0), succeeded(1)];
+    let changes = fold(&facts, before, &Spoiled::new());
+    let differs = Written::Stage { run: run(1), stage: StageIndex(0), outcome: StageOutcome::Differs };
+    assert_eq!(changes.written, [differs]);
+    assert!(changes.shards.is_empty() && changes.runs.is_empty());
+    assert_eq!(changes.spoiled, Spoiled::from([(run(1), StageIndex(0))]));
 }
