@@ -79,14 +79,17 @@ pub async fn measure(server: &Server, database: &str, count: usize, shards: u32)
     let began = clock::now();
     let run = cluster.spin(json!({ "shards": shards })).await?;
     let mut peak_mib = idle_mib;
-    let end = cluster.success(&run.id, LIMIT);
-    tokio::pin!(end);
+    let mut end = Box::pin(cluster.success(&run.id, LIMIT));
     loop {
         tokio::select! {
-            ended = &mut end => break ended?,
+            ended = &mut end => {
+                ended?;
+                break;
+            }
             () = tokio::time::sleep(LOOK) => peak_mib = peak_mib.max(anonymous_mib(pid)?),
-        };
+        }
     }
+    drop(end);
     let wall = clock::now().since(began).as_secs_f64();
     let spent = Clocks::read(&mut cluster, server)?.since(&before);
     cluster.assert_complete(&run.id).await?;
