@@ -335,7 +335,7 @@ async fn tell_written(
 async fn follow_notices(mut notices: broadcast::Receiver<Notice>, supervisor: ActorRef<SupervisorMessage>) {
     loop {
         let message = match notices.recv().await {
-            Ok(Notice::Run(run)) => SupervisorMessage::Noticed(run),
+            Ok(Notice::Run(run) | Notice::Submitted(run)) => SupervisorMessage::Noticed(run),
             Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => SupervisorMessage::Look,
             Ok(Notice::Cluster | Notice::Ended(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,

@@ -86,7 +86,7 @@ pub async fn changed(notices: &mut Receiver<Notice>, run: RunId) {
     loop {
         match notices.recv().await {
             Ok(Notice::Run(other)) if other != run => {}
-            Ok(Notice::Cluster | Notice::Ended(_)) => {}
+            Ok(Notice::Cluster | Notice::Submitted(_) | Notice::Ended(_)) => {}
             Ok(Notice::Run(_) | Notice::Resync) | Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => return std::future::pending().await,
         }
@@ -100,7 +100,7 @@ async fn ended(notices: &mut Receiver<Notice>, run: RunId, patience: Duration) {
         match notices.recv().await {
             Ok(Notice::Ended(other)) if other == run => return true,
             Ok(Notice::Run(other)) if any && other == run => return false,
-            Ok(Notice::Run(_) | Notice::Ended(_) | Notice::Cluster) => {}
+            Ok(Notice::Run(_) | Notice::Submitted(_) | Notice::Ended(_) | Notice::Cluster) => {}
             Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => return true,
             Err(RecvError::Closed) => return std::future::pending().await,
         }

@@ -21,6 +21,8 @@ pub(super) const BACKLOG: usize = 4_096;
 pub enum Notice {
     /// A run was submitted, changed its state or got an event.
     Run(RunId),
+    /// This process accepted a run. A [`Notice::Run`] of it follows.
+    Submitted(RunId),
     /// The leader, in this process, committed the end of a run. A [`Notice::Run`] of it follows.
     Ended(RunId),
     /// A wish of an operator, the leader, or the list of algorithms changed.
@@ -41,10 +43,10 @@ impl Store {
         let _ = self.notices.send(Notice::Ended(run));
     }
 
-    /// Tells this process of a change of `run` that it committed itself: the database's own notice comes a little later.
-    pub(super) fn hint(&self, run: RunId) {
+    /// Tells this process that it accepted `run`: a leader in it need not wait for the database's own notice.
+    pub(super) fn hint_submitted(&self, run: RunId) {
         // nobody may be listening
-        let _ = self.notices.send(Notice::Run(run));
+        let _ = self.notices.send(Notice::Submitted(run));
     }
 }
 

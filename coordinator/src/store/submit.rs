@@ -97,7 +97,7 @@ impl Store {
         if idempotency.is_none() && !run.reuse && run.inputs.is_empty() && run.documents.is_empty() {
             // a single statement is a transaction by itself: one round trip instead of three
             let run = insert(&client, &run, fingerprint).await?;
-            self.hint(run.id);
+            self.hint_submitted(run.id);
             return Ok(Submitted { run, replayed: false, reused: false });
         }
         let transaction = client.transaction().await?;
@@ -116,7 +116,7 @@ impl Store {
         };
         idempotency::keep(&transaction, idempotency.as_ref(), &answer).await?;
         transaction.commit().await?;
-        self.hint(answer.id);
+        self.hint_submitted(answer.id);
         Ok(Submitted { run: answer, replayed: false, reused })
     }
 }

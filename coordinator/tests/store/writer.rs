@@ -152,24 +152,23 @@ async fn a_repeated_result_counts_once() {
 async fn a_repeated_merge_is_compared_with_the_first() {
     let (store, _) = store().await;
     let mut leader = leading(&store).await;
-    let run = submitted(&store).await.id;
-    let mut other_state = opened(run, 0, 3);
-    if let Fact::StageOpened { state, .. } = &mut other_state {
-        *state = b"{}".to_vec();
-    }
-    let mut outcomes = Vec::new();
-    for fact in [opened(run, 0, 3), opened(run, 0, 3), other_state, opened(run, 0, 4)] {
-        leader.handle.submit(fact);
-        match leader.told().await {
-            Written::Stage { outcome, .. } => outcomes.push(outcome),
-            other => panic!("{other:?}"),
+    for (other_state, shards) in [(true, 3), (false, 4)] {
+        let run = submitted(&store).await.id;
+        let mut again = opened(run, 0, shards);
+        if let (true, Fact::StageOpened { state, .. }) = (other_state, &mut again) {
+            *state = b"{}".to_vec();
         }
+        let mut outcomes = Vec::new();
+        for fact in [opened(run, 0, 3), opened(run, 0, 3), again] {
+            leader.handle.submit(fact);
+            match leader.told().await {
+                Written::Stage { outcome, .. } => outcomes.push(outcome),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(outcomes, [StageOutcome::Opened, StageOutcome::AlreadyEqual, StageOutcome::Differs]);
+        assert_eq!(kinds(&store, run).await, ["state", "state", "stage_opened"], "a repetition is no event");
     }
-    assert_eq!(
-        outcomes,
-        [StageOutcome::Opened, StageOutcome::AlreadyEqual, StageOutcome::Differs, StageOutcome::Differs]
-    );
-    assert_eq!(kinds(&store, run).await, ["state", "state", "stage_opened"], "a repetition is no event");
 }
 
 #[tokio::test]
