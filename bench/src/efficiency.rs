@@ -23,6 +23,7 @@ const CALIBRATION: u64 = 50_000_000;
 
 /// What was found for shards of one length.
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names)] // keys of the document
 pub struct Efficiency {
     /// Milliseconds of work in a shard.
     pub shard_ms: u32,

@@ -10,6 +10,7 @@ use crate::report::{self, Folder};
 
 /// What was found of one of them.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names)] // keys of the document
 pub struct Peer {
     /// Its name.
     pub peer: String,

@@ -56,6 +56,7 @@ impl Clocks {
 
 /// CPU seconds of a span of time. They are counted in hundredths.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names)] // each says its unit
 pub struct Spent {
     /// The span itself.
     pub wall_s: f64,

@@ -28,13 +28,16 @@ const EVE: WorkerId = WorkerId(Uuid::from_u128(0xe));
 const R1: RunId = RunId(Uuid::from_u128(1));
 const R2: RunId = RunId(Uuid::from_u128(2));
 
+/// Partial results with their shards.
+type Partials = Vec<(u32, Vec<u8>)>;
+
 /// A cluster seen from its scheduler.
 struct Cluster {
     scheduler: Scheduler,
     now: Timestamp,
     orders: Vec<DispatchCommand>,
     /// Small stages whose results are all here, and these.
-    computed: Vec<(RunId, StageIndex, Vec<(u32, Vec<u8>)>)>,
+    computed: Vec<(RunId, StageIndex, Partials)>,
 }
 
 impl Cluster {

@@ -16,7 +16,9 @@ use common::run::TaskKind;
 /// Bounded by what puts them there: an order of 4 KiB for a run that is not planned yet, a state of 256 KiB for one whose
 /// stage is being stored, 64 KiB of results for one that is being merged.
 #[derive(Clone, Debug, Default)]
-pub struct Unstored(Arc<Mutex<HashMap<RunId, Vec<(DocumentKey, Bytes)>>>>);
+pub struct Unstored(Arc<Mutex<Documents>>);
+
+type Documents = HashMap<RunId, Vec<(DocumentKey, Bytes)>>;
 
 impl Unstored {
     /// Keeps a document of `run`.
@@ -67,7 +69,7 @@ impl Unstored {
         Some(WorkerCommand::Piece { key, offset: 0, total, bytes: document.to_vec() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Vec<(DocumentKey, Bytes)>>> {
+    fn lock(&self) -> MutexGuard<'_, Documents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

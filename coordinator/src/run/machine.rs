@@ -233,10 +233,6 @@ impl RunState {
                 RunEvent::StageStored { stage, outcome: StageOutcome::Differs },
             ) => self.fail(nondeterministic(stage)),
             (
-                At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
-                RunEvent::StageStored { outcome: StageOutcome::RunOver, .. },
-            ) => self.ended_elsewhere(),
-            (
                 At::Executing { stage },
                 RunEvent::StageComputed { stage: of } | RunEvent::StageFinished { stage: of },
             ) if *stage == of => {
@@ -272,7 +268,7 @@ impl RunState {
             (At::Ending { .. }, RunEvent::EndStored { applied: false })
             | (
                 At::Advancing { .. } | At::Opening { .. } | At::Executing { .. } | At::Ending { .. },
-                RunEvent::EndedElsewhere,
+                RunEvent::EndedElsewhere | RunEvent::StageStored { outcome: StageOutcome::RunOver, .. },
             ) => self.ended_elsewhere(),
             (_, event) => Err(IllegalEvent { state: self.describe(), event: event.name() }),
         }

@@ -107,12 +107,11 @@ impl Store {
         }
         let equal = if run.reuse { find_equal(&transaction, fingerprint).await? } else { None };
         let reused = equal.is_some();
-        let answer = match equal {
-            Some(equal) => equal,
-            None => {
-                put_documents(&transaction, &run).await?;
-                insert(&transaction, &run, fingerprint).await?
-            }
+        let answer = if let Some(equal) = equal {
+            equal
+        } else {
+            put_documents(&transaction, &run).await?;
+            insert(&transaction, &run, fingerprint).await?
         };
         idempotency::keep(&transaction, idempotency.as_ref(), &answer).await?;
         transaction.commit().await?;
