@@ -83,7 +83,7 @@ impl NodeEventSubscription for Events {
     }
 }
 
-/// Carries the sessions of one process under one name.
+/// Carries the sessions of one process under one name. They end when it is dropped.
 pub struct Node {
     server: ActorRef<NodeServerMessage>,
     events: mpsc::UnboundedReceiver<SessionEvent>,
@@ -135,6 +135,12 @@ impl Node {
         if self.server.stop_and_wait(None, patience).await.is_err() {
             self.server.kill();
         }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.server.stop(None);
     }
 }
 

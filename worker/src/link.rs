@@ -1,20 +1,24 @@
-//! The worker's end of the cluster link: keeps one connection to a coordinator, for ever.
+//! The worker's end of the cluster link: keeps one connection to the coordinator that leads, for ever.
 //!
-//! Addresses are tried in turn, a name that resolves to several counts as several, with a pause that grows and is
-//! jittered after each round, so that a thousand workers do not return at the same moment. Every connection has a new
-//! node name and a number, its incarnation, so that news of an earlier one cannot be mistaken.
+//! All addresses are tried at the same time, a name that resolves to several counts as several, and the first that
+//! becomes a session is kept: only the leader lets workers in, and one that is frozen or cut off holds nobody up. The
+//! pauses are jittered, so that a thousand workers do not return at the same moment, and short, because a new leader
+//! gives away what no worker claims within two seconds. Every connection has a new node name and a number, its
+//! incarnation, so that news of an earlier one cannot be mistaken.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::clock::{self, Timestamp};
 use common::ids::WorkerId;
 use common::protocol::worker_group;
 use common::transport::{self, Node, SessionEvent};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use ractor::{ActorCell, ActorRef, pg};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::agent::actor::AgentInput;
 
@@ -24,11 +28,15 @@ const DIAL: Duration = Duration::from_secs(3);
 /// Time for a connection to become a session.
 const READY: Duration = Duration::from_secs(5);
 
-/// The pauses between rounds.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+/// The pauses between attempts at one address. The longest, with the dialling, stays below the two seconds for which a
+/// new leader listens before it hands out what may be under way already.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// The pause after a coordinator refused this worker: only an operator can change that.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often names are resolved anew while nobody lets this worker in: pods come and go.
+const RESOLVE: Duration = Duration::from_secs(2);
 
 /// A session of this length shows that the address is good.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
@@ -72,26 +80,13 @@ pub async fn keep(
     agent: ActorRef<AgentInput>,
     mut commands: mpsc::UnboundedReceiver<LinkCommand>,
 ) {
-    let mut incarnation = 0;
+    let dialler = Dialler { settings, agent, incarnations: AtomicU32::new(0) };
     let mut pause = Pause::default();
     loop {
-        let addresses = resolve(&settings.coordinators).await;
-        if addresses.is_empty() {
-            debug!(coordinators = ?settings.coordinators, "no address to dial");
-        }
-        for address in addresses {
-            let tcp = match dial(address).await {
-                Ok(tcp) => tcp,
-                Err(error) => {
-                    pause.log(address, &error);
-                    continue;
-                }
-            };
-            incarnation += 1;
-            let began = clock::now();
-            let end = session(&settings, address, tcp, incarnation, &agent, &mut commands).await;
-            pause.after(end, began);
-        }
+        let session = dialler.reach().await;
+        let began = clock::now();
+        let end = session.last(&dialler.agent, &mut commands).await;
+        pause.after(end, began);
         tokio::time::sleep(pause.next()).await;
     }
 }
@@ -99,54 +94,134 @@ pub async fn keep(
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    NeverReady,
     Lost,
     Refused,
 }
 
-async fn session(
-    settings: &LinkSettings,
-    address: SocketAddr,
-    tcp: TcpStream,
-    incarnation: u32,
-    agent: &ActorRef<AgentInput>,
-    commands: &mut mpsc::UnboundedReceiver<LinkCommand>,
-) -> Ended {
-    let name = format!("worker-{}-{incarnation}", settings.worker);
-    let mut node = match Node::start(name, settings.cookie.clone()).await {
-        Ok(node) => node,
-        Err(error) => {
-            warn!(%error, "the cluster node does not start");
-            return Ended::NeverReady;
-        }
-    };
-    // Joined before the session begins, so that the leader knows the agent by the time it hears from it.
-    let group = worker_group(settings.worker, incarnation);
-    let members: Vec<ActorCell> = vec![agent.get_cell()];
-    pg::join(group.clone(), members.clone());
-    // Commands for an earlier session.
-    while commands.try_recv().is_ok() {}
-    node.adopt(tcp, false, ());
+/// Looks for the coordinator that leads.
+struct Dialler {
+    settings: LinkSettings,
+    agent: ActorRef<AgentInput>,
+    incarnations: AtomicU32,
+}
 
-    let ended = if tokio::time::timeout(READY, ready(&mut node)).await == Ok(true) {
+impl Dialler {
+    /// Tries all addresses until one of them is a session.
+    async fn reach(&self) -> Session {
+        loop {
+            let addresses = self.resolve().await;
+            let others = async {
+                loop {
+                    tokio::time::sleep(RESOLVE).await;
+                    if self.resolve().await != addresses {
+                        break;
+                    }
+                }
+            };
+            let mut courted: FuturesUnordered<_> =
+                addresses.iter().map(|address| self.court(*address)).collect();
+            tokio::select! {
+                Some(session) = courted.next() => return session,
+                () = others => {}
+            }
+        }
+    }
+
+    /// Tries one address until it is a session.
+    async fn court(&self, address: SocketAddr) -> Session {
+        let mut pause = Pause::default();
+        loop {
+            match self.attempt(address).await {
+                Ok(session) => return session,
+                Err(error) => pause.log(address, &error),
+            }
+            tokio::time::sleep(pause.next()).await;
+        }
+    }
+
+    async fn attempt(&self, address: SocketAddr) -> std::io::Result<Session> {
+        let tcp = dial(address).await?;
+        let LinkSettings { worker, cookie, .. } = &self.settings;
+        let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("worker-{worker}-{incarnation}");
+        let mut node = Node::start(name, cookie.clone()).await.map_err(std::io::Error::other)?;
+        // Joined before the session begins, so that the leader knows the agent by the time it hears from it.
+        let member = Member::join(worker_group(*worker, incarnation), self.agent.get_cell());
+        node.adopt(tcp, false, ());
+        match tokio::time::timeout(READY, ready(&mut node)).await {
+            Ok(true) => Ok(Session { address, incarnation, node, member }),
+            Ok(false) => {
+                Err(std::io::Error::other("it does not let this worker in: is the cookie the same?"))
+            }
+            Err(_) => Err(std::io::Error::other("it accepts connections and says nothing")),
+        }
+    }
+
+    /// The addresses of all names, each once.
+    async fn resolve(&self) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for coordinator in &self.settings.coordinators {
+            match tokio::net::lookup_host(coordinator).await {
+                Ok(found) => addresses.extend(found),
+                Err(error) => debug!(coordinator, %error, "a coordinator's name does not resolve"),
+            }
+        }
+        // names resolve in changing order
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}
+
+/// The agent's membership in the group of one connection.
+struct Member {
+    group: String,
+    agent: ActorCell,
+}
+
+impl Member {
+    fn join(group: String, agent: ActorCell) -> Self {
+        pg::join(group.clone(), vec![agent.clone()]);
+        Self { group, agent }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        pg::leave(self.group.clone(), vec![self.agent.clone()]);
+    }
+}
+
+/// A connection to a coordinator that let this worker in.
+struct Session {
+    address: SocketAddr,
+    incarnation: u32,
+    node: Node,
+    member: Member,
+}
+
+impl Session {
+    /// Tells the agent, and waits for the end.
+    async fn last(
+        self,
+        agent: &ActorRef<AgentInput>,
+        commands: &mut mpsc::UnboundedReceiver<LinkCommand>,
+    ) -> Ended {
+        let Self { address, incarnation, mut node, member } = self;
+        // Commands for an earlier session.
+        while commands.try_recv().is_ok() {}
         info!(%address, incarnation, "connected to a coordinator");
         let _ = agent.cast(AgentInput::Link(LinkEvent::Up { incarnation }));
         let refused = tokio::select! {
             () = closed(&mut node) => false,
             command = commands.recv() => command == Some(LinkCommand::Reconnect { refused: true }),
         };
-        if refused { Ended::Refused } else { Ended::Lost }
-    } else {
-        info!(%address, "the coordinator does not let this worker in: is the cookie the same?");
-        Ended::NeverReady
-    };
-    pg::leave(group, members);
-    node.stop().await;
-    if ended != Ended::NeverReady {
+        drop(member);
+        node.stop().await;
         info!(%address, incarnation, "disconnected");
         let _ = agent.cast(AgentInput::Link(LinkEvent::Down));
+        if refused { Ended::Refused } else { Ended::Lost }
     }
-    ended
 }
 
 async fn ready(node: &mut Node) -> bool {
@@ -163,25 +238,13 @@ async fn closed(node: &mut Node) {
     while !matches!(node.next().await, Some(SessionEvent::Closed(_)) | None) {}
 }
 
-async fn resolve(coordinators: &[String]) -> Vec<SocketAddr> {
-    let mut addresses = Vec::new();
-    for coordinator in coordinators {
-        match tokio::net::lookup_host(coordinator).await {
-            Ok(found) => addresses.extend(found),
-            Err(error) => debug!(coordinator, %error, "a coordinator's name does not resolve"),
-        }
-    }
-    addresses.dedup();
-    addresses
-}
-
 async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
     let tcp = tokio::time::timeout(DIAL, TcpStream::connect(address)).await??;
     transport::prepare(&tcp)?;
     Ok(tcp)
 }
 
-/// The growing, jittered pause between rounds.
+/// The growing, jittered pause between attempts.
 #[derive(Debug, Default)]
 struct Pause {
     failures: u32,
@@ -228,15 +291,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_ten_seconds_and_are_spread() {
+    fn pauses_grow_to_a_second_and_are_spread() {
         let mut pause = Pause::default();
-        let longest: Vec<u128> = (0..8).map(|_| pause.length(u32::MAX).as_millis()).collect();
-        assert_eq!(longest, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
-        assert_eq!(pause.length(0).as_millis(), 5_000);
+        let longest: Vec<u128> = (0..6).map(|_| pause.length(u32::MAX).as_millis()).collect();
+        assert_eq!(longest, [100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(pause.length(0).as_millis(), 500);
     }
 
     #[test]
-    fn a_good_session_makes_the_next_pause_short() {
+    fn a_short_session_does_not_make_the_next_pause_short() {
         let mut pause = Pause { failures: 9, ..Pause::default() };
         let recently = clock::now();
         pause.after(Ended::Lost, recently);
