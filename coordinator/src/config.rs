@@ -57,8 +57,14 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_WORKER_SILENCE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(500..))]
     pub worker_silence_ms: u32,
 
-    /// Milliseconds that a worker without a connection has to come back before its shards go to others.
-    #[arg(long, env = "NETPLANNER_RECONNECT_MS", default_value_t = 1_500)]
+    /// Milliseconds of a leader's silence after which its workers look for another. Three heartbeats: as long as the
+    /// database keeps the leadership of a coordinator that it does not hear.
+    #[arg(long, env = "NETPLANNER_LEADER_SILENCE_MS", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(500..))]
+    pub leader_silence_ms: u32,
+
+    /// Milliseconds that a worker without a connection has to come back before its shards go to others. A worker whose
+    /// connection broke is back in a fifth of a second; one that was killed is not waited for longer than that.
+    #[arg(long, env = "NETPLANNER_RECONNECT_MS", default_value_t = 300)]
     pub reconnect_ms: u32,
 
     /// Seconds after which a single shard counts as hung; 0 for never, because only the algorithm knows.
@@ -136,6 +142,7 @@ impl Config {
             heartbeat: ms(self.heartbeat_ms),
             suspect: ms(self.worker_silence_ms) * 2 / 5,
             silence: ms(self.worker_silence_ms),
+            leader_silence: ms(self.leader_silence_ms),
             reconnect: ms(self.reconnect_ms),
             shard_timeout: Duration::from_secs(u64::from(self.shard_timeout_s)),
             attempts: self.shard_attempts,

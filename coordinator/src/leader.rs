@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::desertion::{self, STAND_BACK};
 use crate::dispatch::actor::{DispatchActor, DispatchArguments, DispatchMessage};
 use crate::dispatch::agents::Agents;
 use crate::dispatch::documents::{DocumentsActor, DocumentsArguments};
@@ -82,6 +83,9 @@ pub enum LeaderError {
     /// The leadership was lost.
     #[error("the leadership was lost")]
     Lost,
+    /// No worker reached this leader while another coordinator stood by.
+    #[error("no worker reached this leader")]
+    Deserted,
     /// Something of the subtree ended by itself.
     #[error("{0} ended")]
     Ended(&'static str),
@@ -111,9 +115,10 @@ pub async fn run(
         };
         if let Err(error) = ended {
             tracing::warn!(%error, "not leading");
+            let pause = if matches!(error, LeaderError::Deserted) { STAND_BACK } else { PAUSE };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(PAUSE) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -137,10 +142,13 @@ async fn lead(
         Ok(()) => {
             let link = link::serve(listener, settings.link.clone(), over.clone());
             tokio::pin!(link);
+            let silence = desertion::silence(&settings.dispatch);
+            let deserted = desertion::deserted(store, status.subscribe(), silence);
             tracing::info!(epoch = %leadership.epoch(), workers = %settings.cluster_listen, "ready for workers");
             let ended = tokio::select! {
                 () = shutdown.cancelled() => Ok(()),
                 () = leadership.lost().cancelled() => Err(LeaderError::Lost),
+                () = deserted => Err(LeaderError::Deserted),
                 what = subtree.ended() => Err(LeaderError::Ended(what)),
                 done = &mut link => done.map_err(LeaderError::from).and(Err(LeaderError::Ended("the cluster link"))),
                 done = &mut writing => {
@@ -230,9 +238,11 @@ impl Subtree {
 
         // every open run is known before the first worker speaks: what it still holds is recognised
         resume_all(store, &supervisor).await?;
+        let heard = dispatch.clone();
         let gateway =
             GatewayArguments { dispatch, documents, agents, store: store.clone(), lost: over.clone() };
         self.spawn("the gateway", Gateway, gateway).await?;
+        let _ = heard.cast(DispatchMessage::Happened(DispatchEvent::Deaf(false)));
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //! HTTP and the leader meet in the database alone: a handler writes a row, the leader reads it.
 
 pub mod config;
+pub mod desertion;
 pub mod dispatch;
 pub mod http;
 pub mod leader;
@@ -70,6 +71,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         if !address.ip().is_loopback() && !config.allow_remote {
             return Err(ServeError::NotLoopback(address));
         }
+    }
+    if config.advertise_http.is_none() && config.http_listen.ip().is_unspecified() {
+        tracing::warn!(
+            listen = %config.http_listen,
+            "--advertise-http is not set: other coordinators cannot pass requests on to this one while it leads"
+        );
     }
     let address = config.http_listen;
     let http_error = |source| ServeError::Http { address, source };

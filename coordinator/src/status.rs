@@ -87,7 +87,7 @@ pub struct WriterStatus {
 }
 
 /// One worker.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct WorkerStatus {
     /// Its id, the same over reconnections.
     pub id: Uuid,

@@ -80,7 +80,9 @@ impl Actor for DispatchActor {
     ) -> Result<DispatchState, ActorProcessingErr> {
         myself.send_interval(TICK, || DispatchMessage::Happened(DispatchEvent::Tick));
         myself.send_interval(SNAPSHOT, || DispatchMessage::Snapshot);
-        let scheduler = Scheduler::new(around.epoch, around.settings, clock::now());
+        let mut scheduler = Scheduler::new(around.epoch, around.settings, clock::now());
+        // until the leadership is built; nothing is ordered by it
+        let _ = scheduler.on(DispatchEvent::Deaf(true), clock::now());
         Ok(DispatchState { scheduler, supervisor: None, around })
     }
 

@@ -128,6 +128,9 @@ pub enum DispatchEvent {
     },
     /// An operator holds everything, or lets it go on.
     Paused(bool),
+    /// Whether workers cannot be heard yet, because a leadership is being built. Listening to what they hold begins
+    /// when they can.
+    Deaf(bool),
     /// Time passed.
     Tick,
 }
@@ -284,6 +287,8 @@ pub struct DispatchSettings {
     pub suspect: Duration,
     /// After this much silence it counts as dead.
     pub silence: Duration,
+    /// After this much silence of the leader a worker looks for another.
+    pub leader_silence: Duration,
     /// After this long without a connection it counts as dead.
     pub reconnect: Duration,
     /// For how long resumed work is not handed out.
@@ -306,7 +311,8 @@ impl Default for DispatchSettings {
             heartbeat: Duration::from_secs(1),
             suspect: Duration::from_secs(2),
             silence: Duration::from_secs(5),
-            reconnect: Duration::from_millis(1_500),
+            leader_silence: Duration::from_secs(3),
+            reconnect: Duration::from_millis(300),
             listen: Duration::from_secs(2),
             shard_timeout: Duration::ZERO,
             attempts: 3,

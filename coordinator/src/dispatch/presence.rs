@@ -56,8 +56,10 @@ impl Scheduler {
                 self.workers.insert(id, worker);
             }
         }
-        let heartbeat_ms = millis(self.settings.heartbeat);
-        self.send(id, WorkerCommand::Welcome { heartbeat_ms, silence_ms: millis(self.settings.silence) });
+        let DispatchSettings { heartbeat, leader_silence, .. } = self.settings;
+        let welcome =
+            WorkerCommand::Welcome { heartbeat_ms: millis(heartbeat), silence_ms: millis(leader_silence) };
+        self.send(id, welcome);
         if !repeated {
             self.held(id, &hello.held, true);
             self.count_lanes();

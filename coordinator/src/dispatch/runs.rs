@@ -167,10 +167,27 @@ impl Scheduler {
         self.doubt_waiting(id);
     }
 
+    /// Workers cannot be heard yet, or can from now on, however long ago the runs were read.
+    pub(super) fn hear(&mut self, deaf: bool) {
+        self.deaf = deaf;
+        if deaf {
+            return;
+        }
+        let until = self.now.after(self.settings.listen);
+        let listening = std::mem::take(&mut self.listening);
+        for (before, id) in listening {
+            if let Some(run) = self.runs.get_mut(&id).filter(|run| run.held_until == Some(before)) {
+                run.held_until = Some(until);
+                self.listening.insert((until, id));
+            }
+        }
+    }
+
     /// Lets the runs go on for which workers were listened to long enough.
     pub(super) fn end_listening(&mut self) {
         while let Some(&(until, id)) = self.listening.first()
             && until <= self.now
+            && !self.deaf
         {
             self.listening.pop_first();
             if let Some(run) = self.runs.get_mut(&id).filter(|run| run.held_until == Some(until)) {

@@ -31,6 +31,8 @@ pub struct Scheduler {
     pub(super) runs: BTreeMap<RunId, Run>,
     /// Runs that are held until then; one that is not any more, or until another time, is passed over.
     pub(super) listening: BTreeSet<(Timestamp, RunId)>,
+    /// Whether workers cannot be heard yet.
+    pub(super) deaf: bool,
     pub(super) waiting: Waiting,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) leases: Leases,
@@ -84,6 +86,7 @@ impl Scheduler {
             now,
             runs: BTreeMap::new(),
             listening: BTreeSet::new(),
+            deaf: false,
             waiting: Waiting::default(),
             workers: BTreeMap::new(),
             leases: Leases::new(epoch),
@@ -134,6 +137,7 @@ impl Scheduler {
                 self.may_assign |= self.paused && !on;
                 self.paused = on;
             }
+            DispatchEvent::Deaf(deaf) => self.hear(deaf),
             DispatchEvent::Tick => self.tick(),
         }
         self.ask_for_announced();

@@ -103,7 +103,7 @@ impl Cluster {
 
     fn joins(&mut self, worker: WorkerId, lanes: u16) -> &mut Self {
         self.introduces(worker, 1, lanes, Heartbeat::default());
-        self.tells(worker, WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 5_000 })
+        self.tells(worker, WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 3_000 })
     }
 
     fn passes(&mut self, milliseconds: u64) -> &mut Self {
@@ -386,7 +386,7 @@ fn a_worker_of_another_version_gets_nothing_and_the_run_says_why() {
     };
     let offers = vec![("spin".to_owned(), 2)];
     cluster.happens(DispatchEvent::Hello { worker: EVE, incarnation: 1, hello, offers });
-    cluster.tells(EVE, WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 5_000 });
+    cluster.tells(EVE, WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 3_000 });
     let reason = WaitingReason::NoWorkerOffers { algorithm: "spin".to_owned(), version: 1 };
     assert_eq!(reason.to_string(), "no connected worker offers spin version 1");
     cluster.passes(100).orders(waits_for(R1, reason)).nothing_else();
@@ -488,7 +488,7 @@ fn a_killed_worker_costs_only_what_it_held() {
     cluster.happens(DispatchEvent::Unlinked { worker: ANN, incarnation: 1 });
     cluster.assigns(BOB, &[(R1, 3, 1)]);
     cluster.nothing_else();
-    cluster.passes_with(1_400, &[BOB]).nothing_else();
+    cluster.passes_with(200, &[BOB]).nothing_else();
     cluster.passes_with(200, &[BOB]);
     let error = TaskError {
         kind: TaskErrorKind::WorkerLost,
@@ -570,7 +570,7 @@ fn a_worker_that_comes_back_is_acquitted_and_keeps_what_it_holds() {
     cluster.passes(1_000).nothing_else();
     let holds = Heartbeat { leases: vec![held(lease, 0, 1, Some(1_500))], ..Heartbeat::default() };
     cluster.introduces(ANN, 2, 1, holds.clone());
-    let welcome = WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 5_000 };
+    let welcome = WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 3_000 };
     cluster
         .orders(DispatchCommand::Send { worker: ANN, incarnation: 2, command: welcome.clone() })
         .nothing_else();
@@ -653,7 +653,7 @@ fn a_new_leader_listens_and_adopts_before_it_hands_out() {
         unacknowledged: vec![key(R1, old, 2)],
         ..Heartbeat::default()
     };
-    let welcome = WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 5_000 };
+    let welcome = WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 3_000 };
     cluster.introduces(ANN, 1, 1, holds).tells(ANN, welcome.clone()).nothing_else();
     let holds = Heartbeat {
         leases: vec![held(done, 3, 1, None)],
@@ -677,6 +677,19 @@ fn a_run_that_is_not_adopted_says_that_it_listens() {
     let mut cluster = Cluster::of(&[(ANN, 1)]);
     cluster.submits(R1, "ann", 0, shards_of(1), true);
     cluster.passes(100).orders(waits_for(R1, WaitingReason::Listening)).nothing_else();
+}
+
+// ─ deaf: reading what is stored takes longer than listening ─▶ heard: listening begins ─ 2 s ─▶ handed out
+#[test]
+fn listening_begins_when_workers_can_be_heard() {
+    let mut cluster = Cluster::new();
+    cluster.happens(DispatchEvent::Deaf(true));
+    cluster.submits(R1, "ann", 0, shards_of(1), true);
+    cluster.passes(2_500).orders(waits_for(R1, WaitingReason::NoWorker)).nothing_else();
+    cluster.happens(DispatchEvent::Deaf(false)).joins(ANN, 1).nothing_else();
+    cluster.passes_with(1_900, &[ANN]).orders(waits_for(R1, WaitingReason::Listening)).nothing_else();
+    cluster.passes_with(100, &[ANN]);
+    cluster.assigns(ANN, &[(R1, 0, 1)]);
 }
 
 #[test]

@@ -34,12 +34,25 @@ pub(super) fn config(settings: &DatabaseSettings) -> Result<Config> {
     }
     config
         .keepalives(true)
-        .keepalives_idle(Duration::from_secs(5))
-        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_idle(Duration::from_secs(2))
+        .keepalives_interval(Duration::from_secs(1))
         .keepalives_retries(3)
-        .tcp_user_timeout(Duration::from_secs(10));
+        .tcp_user_timeout(VANISHED);
     Ok(config)
 }
+
+/// After how long without a sign of life from the other machine a connection is given up, at both ends: the link was
+/// cut, or the machine is gone. A slow database is another matter, its kernel answers.
+const VANISHED: Duration = Duration::from_secs(5);
+
+/// The same for the server's end, in milliseconds and seconds: what a vanished coordinator has open ends within
+/// seconds. On a Unix socket they mean nothing and do no harm.
+const SERVER_SIDE: &str = " -c tcp_user_timeout=5000 -c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 \
+                           -c tcp_keepalives_count=3 -c client_connection_check_interval=2000";
+
+/// Longest time between two statements of a transaction. Handlers send them one after the other, so more than that is
+/// a process that is frozen or gone, and its row locks hold up others.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
 
 /// Adds a name and session settings, in milliseconds where they are times.
 pub(super) fn named(base: &Config, name: &str, session: &[(&str, u128)]) -> Config {
@@ -47,6 +60,7 @@ pub(super) fn named(base: &Config, name: &str, session: &[(&str, u128)]) -> Conf
     let mut options = base.get_options().unwrap_or_default().to_owned();
     // plans of ours are small: compiling them costs more than running them
     options.push_str(" -c jit=off -c timezone=UTC");
+    options.push_str(SERVER_SIDE);
     for (setting, value) in session {
         let _ = write!(options, " -c {setting}={value}");
     }
@@ -62,7 +76,7 @@ pub(super) fn pool(base: &Config, settings: &DatabaseSettings) -> Result<Pool> {
         "netplanner",
         &[
             ("statement_timeout", timeout),
-            ("idle_in_transaction_session_timeout", timeout),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis()),
             ("lock_timeout", timeout / 2),
         ],
     );
@@ -90,7 +104,11 @@ pub(super) fn pool(base: &Config, settings: &DatabaseSettings) -> Result<Pool> {
 pub(super) async fn open(
     config: &Config,
 ) -> Result<(Client, Connection<Socket, tokio_postgres::tls::NoTlsStream>)> {
-    config.connect(NoTls).await.map_err(|error| match StoreError::from(error) {
+    // the driver's own limit ends with the handshake of TCP, which a frozen server's kernel does for it
+    let patience = config.get_connect_timeout().copied().unwrap_or(VANISHED);
+    let connected = tokio::time::timeout(patience, config.connect(NoTls)).await;
+    let connected = connected.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))?;
+    connected.map_err(|error| match StoreError::from(error) {
         StoreError::Internal(detail) => StoreError::Unavailable(detail),
         other => other,
     })

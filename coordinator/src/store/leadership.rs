@@ -21,6 +21,9 @@ use super::{Store, connection::named};
 /// Key of the advisory lock of partition 0 (`netplan` in ASCII, then the partition).
 const LOCK: i64 = 0x6e65_7470_6c61_6e00;
 
+/// The name of a connection that asks for the lock.
+const STAND_BY_NAME: &str = "netplanner stand-by";
+
 /// How often the leader speaks to the database, and a stand-by asks for the lock.
 const PING: Duration = Duration::from_millis(500);
 
@@ -87,7 +90,7 @@ impl Store {
     pub async fn lead(&self, me: LeaderInfo) -> Result<Leadership> {
         let config = named(
             &self.config,
-            "netplanner stand-by",
+            STAND_BY_NAME,
             &[("idle_session_timeout", IDLE_MS), ("statement_timeout", 2_000), ("lock_timeout", 500)],
         );
         let mut quiet = false;
@@ -104,6 +107,14 @@ impl Store {
             }
             sleep(PING).await;
         }
+    }
+
+    /// How many other coordinators ask for the leadership.
+    pub async fn stand_bys(&self) -> Result<i64> {
+        let client = self.client().await?;
+        let count = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND application_name = $1";
+        Ok(client.query_one(count, &[&STAND_BY_NAME]).await?.get(0))
     }
 
     /// Asks for the lock on one connection until it is given.

@@ -35,6 +35,9 @@ use notifications::Notice;
 
 pub use error::{Result, StoreError};
 
+/// Longest wait for a sign of life: whoever asks for readiness gives up after two seconds.
+const PING: Duration = Duration::from_millis(1_500);
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
@@ -66,6 +69,8 @@ pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
     notices: broadcast::Sender<Notice>,
+    /// Longest wait for a connection of the pool.
+    patience: Duration,
     /// Ends the listener with the last clone.
     _listener: Arc<DropGuard>,
 }
@@ -88,7 +93,8 @@ impl Store {
         let (notices, _) = broadcast::channel(notifications::BACKLOG);
         let ended = CancellationToken::new();
         tokio::spawn(notifications::listen(config.clone(), notices.clone(), ended.clone()));
-        Ok(Self { pool, config, notices, _listener: Arc::new(ended.drop_guard()) })
+        let patience = settings.connect_timeout;
+        Ok(Self { pool, config, notices, patience, _listener: Arc::new(ended.drop_guard()) })
     }
 
     /// Applies migrations, one process at a time, and makes the partitions of the next weeks.
@@ -102,12 +108,19 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        self.client().await?.simple_query("").await?;
-        Ok(())
+        let asked = async {
+            self.client().await?.simple_query("").await?;
+            Ok::<(), StoreError>(())
+        };
+        tokio::time::timeout(PING, asked).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!("no answer within {} ms", PING.as_millis())))
+        })
     }
 
-    /// A connection of the pool.
+    /// A connection of the pool. Behind a cut link each of the pool's connections is found dead in its own time: the
+    /// wait for a living one is bounded over all of them.
     async fn client(&self) -> Result<Object> {
-        Ok(self.pool.get().await?)
+        let late = |_| StoreError::Unavailable("no database connection became free in time".to_owned());
+        Ok(tokio::time::timeout(self.patience, self.pool.get()).await.map_err(late)??)
     }
 }
