@@ -12,7 +12,7 @@ TOOLS := $(TARGET)/tools
 # Tests that start processes take the binaries of the same build.
 export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
 
-.PHONY: help setup demo test check check-deep fmt clippy doc deny kubernetes acceptance bench bench-publish bench-physics build-debug build-release
+.PHONY: help setup demo test chaos check check-deep fmt clippy doc deny kubernetes acceptance bench bench-publish bench-recovery bench-physics build-debug build-release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ demo: build-release ## start a private cluster, plan a sample network, show the 
 
 test: build-debug ## run every test
 	cargo test --locked --workspace
+
+chaos: build-debug ## kill, freeze and cut off real processes in networks of their own, every case, as root (minutes)
+	NETPLANNER_CHAOS=required cargo test --locked -p testkit --test chaos -- --include-ignored --nocapture
 
 check: setup fmt clippy doc deny kubernetes ## format, lints, docs, dependencies, manifests
 
@@ -68,6 +71,9 @@ bench: build-release ## measure the engine (QUESTION=latency for one question of
 bench-publish: ## put the figures of the last `make bench` into the README
 	mkdir -p bench/figures && cp target/bench/*.json bench/figures/ && rm -f bench/figures/peers-raw.json
 	$(TARGET)/release/bench table --output bench/figures --write
+
+bench-recovery: build-release ## measure how soon others go on after a loss, as root; writes target/bench/recovery.json
+	NETPLANNER_BIN_DIR=$(abspath $(TARGET))/release $(TARGET)/release/recovery --output target/bench/recovery.json
 
 bench-physics: ## measure the physics beside GNPy's, where it can be installed; writes target/bench/physics.json
 	cargo bench --locked -p optics --bench propagation

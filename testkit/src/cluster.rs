@@ -22,7 +22,7 @@ pub const SOON: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(25);
 
 /// Clusters share the machine's cores, and tests measure times: one at a time in a test process.
-static TURN: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+pub(crate) static TURN: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]

@@ -4,6 +4,10 @@
 //! fails.
 
 pub mod binaries;
+pub mod chaos;
 pub mod cluster;
+pub mod fleet;
+pub mod network;
 pub mod postgres;
 pub mod process;
+pub mod recovery;

@@ -103,7 +103,7 @@ pub fn database() -> String {
 }
 
 /// Removes what killed test processes left: their servers are gone, their folders stay.
-fn sweep() {
+pub(crate) fn sweep() {
     let folders = std::fs::read_dir("/tmp").into_iter().flatten().flatten();
     for folder in folders {
         let name = folder.file_name();
@@ -118,7 +118,7 @@ fn sweep() {
 }
 
 /// Puts a fresh cluster into `home`: a copy of one that is made once per machine, which saves a second per process.
-fn copy_template(home: &Path) -> Result<()> {
+pub(crate) fn copy_template(home: &Path) -> Result<()> {
     let binaries = cli::postgres::find_binaries().context("no Postgres binaries")?;
     let made_by = common::ids::ContentHash::of(binaries.as_os_str().as_encoded_bytes()).to_string();
     let owner = std::fs::metadata("/proc/self")?.uid();

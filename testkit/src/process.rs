@@ -60,6 +60,23 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
+    /// Sends a signal to it and to its children, which may live in process groups of their own as those of Postgres do.
+    pub fn signal_family(&self, signal: Signal) -> Result<()> {
+        for pid in std::iter::once(self.pid()).chain(children(self.pid())) {
+            // a child that ended meanwhile needs none
+            if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(pid, signal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `signal` and waits for the end; kills it after `grace`.
+    pub fn end(&mut self, signal: Signal, grace: Duration) -> Result<()> {
+        process::stop(&mut self.child, signal, grace)?;
+        Ok(())
+    }
+
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
@@ -92,6 +109,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processes that a process started and that are still there.
+fn children(parent: u32) -> impl Iterator<Item = u32> {
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(move |pid| stat(*pid).is_ok_and(|fields| fields[0] == i64::from(parent)))
 }
 
 /// The fields of `/proc/PID/stat` after the name, which stands in parentheses and may contain blanks.

@@ -104,6 +104,8 @@ fn shards(
         if desk.control.is_cancelled() {
             return LaneEnd::Stopped { next: Some(shard) };
         }
+        // for whoever wants to count executions; costs a comparison where nobody does
+        tracing::trace!(run = %order.run, stage = index.0, shard, "a shard begins");
         let (computed, pool_cpu_us) = if stage.run.parallel() {
             let Some(entered) = compute.enter(&desk.control) else {
                 return LaneEnd::Stopped { next: Some(shard) };
