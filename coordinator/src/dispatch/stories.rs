@@ -567,8 +567,8 @@ fn a_worker_that_comes_back_is_acquitted_and_keeps_what_it_holds() {
     cluster.begins(R1, 1);
     let lease = cluster.assigns(ANN, &[(R1, 0, 1)])[0];
     cluster.says(ANN, started(&[lease])).happens(DispatchEvent::Unlinked { worker: ANN, incarnation: 1 });
-    cluster.passes(1_000).nothing_else();
-    let holds = Heartbeat { leases: vec![held(lease, 0, 1, Some(1_500))], ..Heartbeat::default() };
+    cluster.passes(200).nothing_else();
+    let holds = Heartbeat { leases: vec![held(lease, 0, 1, Some(200))], ..Heartbeat::default() };
     cluster.introduces(ANN, 2, 1, holds.clone());
     let welcome = WorkerCommand::Welcome { heartbeat_ms: 1_000, silence_ms: 3_000 };
     cluster
@@ -689,7 +689,9 @@ fn listening_begins_when_workers_can_be_heard() {
     cluster.happens(DispatchEvent::Deaf(false)).joins(ANN, 1).nothing_else();
     cluster.passes_with(1_900, &[ANN]).orders(waits_for(R1, WaitingReason::Listening)).nothing_else();
     cluster.passes_with(100, &[ANN]);
+    cluster.orders.retain(|order| !matches!(order, DispatchCommand::Waiting { .. }));
     cluster.assigns(ANN, &[(R1, 0, 1)]);
+    cluster.nothing_else();
 }
 
 #[test]
