@@ -38,6 +38,12 @@ impl Folder {
         read(&self.path(name)).ok()
     }
 
+    /// A figure of the document `name`; some documents are their figures and nothing else.
+    pub fn figure(&self, name: &str, place: &str) -> Option<Value> {
+        let document = self.read(name)?;
+        document.get("figures").unwrap_or(&document).pointer(place).cloned()
+    }
+
     /// Where the document `name` is.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(format!("{name}.json"))

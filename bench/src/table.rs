@@ -106,7 +106,7 @@ fn render(folder: &Folder) -> String {
             .zip(recovery("/hung_worker_seconds"))
             .map(|(takeover, hung)| format!("{takeover:.1} s; {hung:.1} s")),
     );
-    let peers = answers.figures("peers").and_then(|peers| peers.as_array().cloned()).unwrap_or_default();
+    let peers = folder.figure("peers", "").and_then(|peers| peers.as_array().cloned()).unwrap_or_default();
     for peer in peers {
         let text = |key: &str| peer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let number = |key: &str| peer.get(key).and_then(Value::as_f64);
@@ -121,16 +121,12 @@ fn render(folder: &Folder) -> String {
 struct Answers<'a>(&'a Folder);
 
 impl Answers<'_> {
-    fn figures(&self, name: &str) -> Option<Value> {
-        self.0.read(name)?.get("figures").cloned()
-    }
-
     fn number(&self, name: &str, place: &str) -> Option<f64> {
-        self.figures(name)?.pointer(place)?.as_f64()
+        self.0.figure(name, place)?.as_f64()
     }
 }
 
-/// Two significant digits are what such figures are worth; three are shown.
+/// Three digits: more would be noise.
 fn thousands(value: f64) -> String {
     let digits = 10_f64.powf((value.abs().max(1.0).log10().floor() - 2.0).max(0.0));
     let rounded = format!("{:.0}", (value / digits).round() * digits);
