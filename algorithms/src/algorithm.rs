@@ -28,6 +28,8 @@ pub trait Algorithm: Send + Sync + 'static {
     const STAGES: &'static [StageInfo];
     /// The documents it takes: role and whether it is required.
     const INPUTS: &'static [(&'static str, bool)];
+    /// What a worker must be labelled with (`--label key=value`) to get its tasks.
+    const LABELS: &'static [(&'static str, &'static str)] = &[];
     /// Whether a shard uses rayon inside; such shards run one at a time in the worker's pool.
     const PARALLEL: bool = false;
 

@@ -22,6 +22,8 @@ pub trait ErasedAlgorithm: Send + Sync {
     fn stages(&self) -> &'static [StageInfo];
     /// See [`Algorithm::INPUTS`].
     fn inputs(&self) -> &'static [(&'static str, bool)];
+    /// See [`Algorithm::LABELS`].
+    fn labels(&self) -> &'static [(&'static str, &'static str)];
     /// See [`Algorithm::PARALLEL`].
     fn parallel(&self) -> bool;
     /// JSON Schema of the parameters.
@@ -97,6 +99,10 @@ impl<A: Algorithm + Clone> ErasedAlgorithm for A {
 
     fn inputs(&self) -> &'static [(&'static str, bool)] {
         A::INPUTS
+    }
+
+    fn labels(&self) -> &'static [(&'static str, &'static str)] {
+        A::LABELS
     }
 
     fn parallel(&self) -> bool {

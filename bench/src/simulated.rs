@@ -17,7 +17,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use worker::agent::actor::AgentInput;
-use worker::agent::core::{Core, Identity};
+use worker::agent::core::{Core, Identity, Memory};
 use worker::agent::event::{AgentAction, AgentEvent, Computed, Document, LaneEnd, Usage};
 use worker::agent::outbox::Kept;
 use worker::link::{self, LinkCommand, LinkEvent, LinkSettings};
@@ -229,6 +229,7 @@ fn identity() -> Result<Identity> {
         inputs: Vec::new(),
         params_schema: anything.clone(),
         report_schema: anything,
+        labels: std::collections::BTreeMap::new(),
         stages: vec![StageDescriptor { name: ALGORITHM.to_owned(), does: "nothing".to_owned() }],
     };
     Ok(Identity {
@@ -239,5 +240,6 @@ fn identity() -> Result<Identity> {
         algorithms: serde_json::to_vec(&[descriptor])?,
         drain_grace: Duration::from_secs(1),
         kept_bytes: 64 << 20,
+        memory: Memory::default(),
     })
 }

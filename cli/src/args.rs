@@ -218,6 +218,35 @@ pub enum RunCommand {
         /// The run.
         id: String,
     },
+    /// Hold a run: what lanes have begun with is finished and kept, nothing more is handed out.
+    Pause {
+        /// The run.
+        id: String,
+    },
+    /// Let a held run go on where it was.
+    Resume {
+        /// The run.
+        id: String,
+    },
+    /// Try the failed shards of a failed run again: it goes on where it was, with fresh attempts.
+    Retry {
+        /// The run.
+        id: String,
+        /// Seconds after which the result is of no more use.
+        #[arg(long)]
+        deadline_s: Option<u64>,
+        /// Follow it until it ends.
+        #[arg(long, short)]
+        watch: bool,
+    },
+    /// Start a new run of the same algorithm version on the same inputs, parameters and seed.
+    Resubmit {
+        /// The run.
+        id: String,
+        /// Follow it until it ends.
+        #[arg(long, short)]
+        watch: bool,
+    },
     /// Read the report of a run.
     Result {
         /// The run.
@@ -296,6 +325,12 @@ pub struct SubmitArgs {
     /// Take the result of an equal run that succeeded, if there is one.
     #[arg(long)]
     pub reuse: bool,
+    /// Only workers with this label get its tasks: `name=value`, repeatable.
+    #[arg(long = "worker-label", value_name = "NAME=VALUE")]
+    pub worker_labels: Vec<String>,
+    /// Memory that a task of it may take, in MiB: no worker gets more tasks at a time than it has memory for.
+    #[arg(long)]
+    pub memory_mib: Option<u32>,
     /// Makes a repetition of this command harmless.
     #[arg(long)]
     pub idempotency_key: Option<String>,
@@ -340,8 +375,12 @@ impl ResultFormat {
 /// The cluster.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum ClusterCommand {
-    /// Leader, queue, lanes, workers.
+    /// Leader, queue, lanes, submitters, workers.
     Status,
+    /// Stop handing out work, for everybody; what lanes have begun with is finished.
+    Pause,
+    /// Hand out work again.
+    Resume,
 }
 
 /// Workers.

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::events::EventStream;
 use crate::views::{Algorithm, Input, List, NewRun, Problem, Run, Shard, Status, Version};
@@ -248,6 +248,29 @@ impl Client {
     /// Cancels a run.
     pub async fn cancel(&self, id: &str) -> Result<Run, ClientError> {
         self.json(self.request(Method::POST, &format!("/api/v1/runs/{id}/cancel")), ANSWER_TIMEOUT).await
+    }
+
+    /// Holds a run, or lets it go on.
+    pub async fn pause(&self, id: &str, paused: bool) -> Result<Run, ClientError> {
+        let verb = if paused { "pause" } else { "resume" };
+        self.json(self.request(Method::POST, &format!("/api/v1/runs/{id}/{verb}")), ANSWER_TIMEOUT).await
+    }
+
+    /// Tries the failed shards of a failed run again.
+    pub async fn retry(&self, id: &str, deadline_s: Option<u64>) -> Result<Run, ClientError> {
+        let body = deadline_s.map_or_else(|| json!({}), |seconds| json!({ "deadline_s": seconds }));
+        self.post(&format!("/api/v1/runs/{id}/retry"), &body).await
+    }
+
+    /// Starts a new run of the same.
+    pub async fn resubmit(&self, id: &str) -> Result<Run, ClientError> {
+        self.json(self.request(Method::POST, &format!("/api/v1/runs/{id}/resubmit")), ANSWER_TIMEOUT).await
+    }
+
+    /// Stops handing out work, or starts again.
+    pub async fn pause_queue(&self, paused: bool) -> Result<Value, ClientError> {
+        let verb = if paused { "pause" } else { "resume" };
+        self.json(self.request(Method::POST, &format!("/api/v1/admin/queue/{verb}")), ANSWER_TIMEOUT).await
     }
 
     /// The report of a run in a media type.

@@ -65,12 +65,15 @@ impl Stack {
             logs: logs.clone(),
         };
         let lanes = args.lanes.unwrap_or_else(|| lanes_each(args.workers)).to_string();
+        let memory = memory_mib_each(args.workers);
         let programs = (1..=args.workers).map(|number| Program {
             name: format!("worker-{number}"),
             path: worker.clone(),
             arguments: ["--coordinator", &link, "--lanes", &lanes, "--log", &args.log]
                 .map(str::to_owned)
-                .to_vec(),
+                .into_iter()
+                .chain(memory.map(|mib| format!("--memory-mib={mib}")))
+                .collect(),
             database: None,
             logs: logs.clone(),
         });
@@ -116,6 +119,15 @@ fn database(args: &DevArgs) -> Result<(String, Option<RunningPostgres>), CliErro
 fn lanes_each(workers: u16) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (u16::try_from(cores).unwrap_or(u16::MAX) / workers.max(1)).max(1)
+}
+
+/// The machine's memory in MiB, shared among the workers; none where nothing says how much there is.
+fn memory_mib_each(workers: u16) -> Option<u64> {
+    let lines = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = lines.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = total.split_whitespace().next()?.parse().ok()?;
+    // the least that a worker takes
+    Some((kib / 1024 / u64::from(workers.max(1))).max(64))
 }
 
 /// Addresses on which nobody listens yet: the wanted ones, or others.

@@ -41,6 +41,21 @@ pub struct Run {
     /// Free text.
     #[serde(default)]
     pub label: Option<String>,
+    /// Among its submitter's runs, higher goes first.
+    #[serde(default)]
+    pub priority: i64,
+    /// When its result is of no more use.
+    #[serde(default)]
+    pub deadline_at: Option<String>,
+    /// What a worker must be labelled with to get its tasks.
+    #[serde(default)]
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB.
+    #[serde(default)]
+    pub memory_mib: Option<u32>,
+    /// Whether it is held.
+    #[serde(default)]
+    pub paused: bool,
     /// When it was accepted, RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
@@ -204,6 +219,12 @@ pub struct NewRun {
     /// Whether an equal run that succeeded may answer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reuse: bool,
+    /// What a worker must be labelled with to get its tasks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
 }
 
 /// Where an input of a run comes from.
@@ -317,6 +338,9 @@ pub struct Status {
     /// Capacity.
     #[serde(default)]
     pub lanes: BTreeMap<String, Value>,
+    /// Who uses it.
+    #[serde(default)]
+    pub submitters: Vec<Value>,
     /// Results stored per second.
     #[serde(default)]
     pub shards_per_second: f64,
@@ -339,7 +363,7 @@ pub struct Worker {
     /// Its build.
     #[serde(default)]
     pub build: String,
-    /// `ready`, `draining` or `silent`.
+    /// `ready`, `draining`, `short_of_memory` or `silent`.
     #[serde(default)]
     pub state: String,
     /// Tasks it runs at a time.
@@ -363,6 +387,12 @@ pub struct Worker {
     /// Resident memory in bytes.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// What it may use of it, in bytes; 0 if it does not know.
+    #[serde(default)]
+    pub memory_limit_bytes: u64,
+    /// What it is, as pairs.
+    #[serde(default)]
+    pub labels: Vec<(String, String)>,
 }
 
 /// A problem document (RFC 9457).

@@ -18,6 +18,9 @@ pub struct AlgorithmDescriptor {
     pub params_schema: serde_json::Value,
     /// JSON Schema of the report.
     pub report_schema: serde_json::Value,
+    /// What a worker must be labelled with to get its tasks, beside what a run asks for.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub labels: std::collections::BTreeMap<String, String>,
     /// Its stages in the order in which they usually open.
     pub stages: Vec<StageDescriptor>,
 }

@@ -29,6 +29,13 @@ pub const STAGES_PER_RUN: u32 = 10_000;
 /// The deepest nesting of a stored document (Postgres' own limit is far above, serde_json's is 128).
 pub const DOCUMENT_DEPTH: usize = 100;
 
+/// The longest note that an algorithm leaves on a shard: some lines, so that a stage in which every shard fails stays
+/// readable and small.
+pub const NOTE_BYTES: usize = 4096;
+
+/// The most inputs that a worker lists: a run has a handful, and those used last are the ones that matter.
+pub const LISTED_INPUTS: usize = 256;
+
 /// The most unacknowledged results that one heartbeat lists: a heartbeat must stay far below [`MESSAGE_BYTES`], and
 /// older ones are listed as younger ones are acknowledged.
 pub const LISTED_RESULTS: usize = 4096;

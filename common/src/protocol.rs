@@ -99,6 +99,8 @@ pub enum WorkerFact {
         shard: Option<u32>,
         /// Why.
         error: TaskError,
+        /// What the algorithm said while it worked at the shard, at most [`crate::limits::NOTE_BYTES`].
+        note: Option<String>,
     },
     /// The worker will not do (the rest of) these leases: drain, withdrawal, cancel. Charged to nobody.
     HandedBack {
@@ -126,7 +128,7 @@ pub struct Hello {
     pub host: String,
     /// Tasks it runs at a time.
     pub lanes: u16,
-    /// Free text pairs that later schedulers may ask for.
+    /// What it is, as pairs: runs may ask for a worker that has certain ones.
     pub labels: Vec<(String, String)>,
     /// Its [`crate::algorithm::AlgorithmDescriptor`]s, as JSON bytes.
     #[serde(with = "crate::wire::octets")]
@@ -147,6 +149,13 @@ pub struct Heartbeat {
     pub unacknowledged: Vec<ResultKey>,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
+    /// What the process may use at most, in bytes; 0 if it does not know.
+    pub memory_limit_bytes: u64,
+    /// Whether it is so near its limit that it begins nothing beside what it computes.
+    pub short_of_memory: bool,
+    /// The inputs it has, the last used first, at most [`crate::limits::LISTED_INPUTS`]; none if they are those it told
+    /// last on this connection.
+    pub inputs: Option<Vec<ContentHash>>,
     /// CPU time of the process so far in microseconds.
     pub cpu_us: u64,
     /// Whether it takes no more.

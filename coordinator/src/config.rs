@@ -79,6 +79,25 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_SHARD_DEATHS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub shard_deaths: u32,
 
+    /// Milliseconds that a shard rests after its first failed attempt, twice as long after each further one: what is missing
+    /// for a moment (a document, memory) is given time, and other shards go on meanwhile. 0: none.
+    #[arg(long, env = "NETPLANNER_RETRY_BACKOFF_MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=3_600_000))]
+    pub retry_backoff_ms: u32,
+
+    /// The longest rest of a shard, in milliseconds.
+    #[arg(long, env = "NETPLANNER_RETRY_BACKOFF_MOST_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(..=3_600_000))]
+    pub retry_backoff_most_ms: u32,
+
+    /// Runs that one submitter may have open at a time; more are refused with 429. 0: any number. The default bounds what a
+    /// script gone wild does to the others.
+    #[arg(long, env = "NETPLANNER_USER_RUNS", default_value_t = 10_000)]
+    pub user_runs: u32,
+
+    /// Lanes that the runs of one submitter may use at a time; what exceeds it waits. 0: any number, since lanes are shared
+    /// fairly anyway.
+    #[arg(long, env = "NETPLANNER_USER_LANES", default_value_t = 0)]
+    pub user_lanes: u32,
+
     /// Mebibytes of results that may be on their way from all workers at a time: the coordinator's memory is bounded
     /// by it.
     #[arg(long, env = "NETPLANNER_RESULT_POOL_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
@@ -123,7 +142,7 @@ impl Config {
 
     /// Settings of the HTTP front.
     pub fn http(&self) -> HttpSettings {
-        HttpSettings { advertise: self.advertise(), ..HttpSettings::default() }
+        HttpSettings { advertise: self.advertise(), user_runs: self.user_runs, ..HttpSettings::default() }
     }
 
     /// Settings of the cluster link.
@@ -147,6 +166,9 @@ impl Config {
             shard_timeout: Duration::from_secs(u64::from(self.shard_timeout_s)),
             attempts: self.shard_attempts,
             deaths: self.shard_deaths,
+            backoff: ms(self.retry_backoff_ms),
+            backoff_most: ms(self.retry_backoff_most_ms),
+            user_lanes: self.user_lanes,
             ..DispatchSettings::default()
         }
     }

@@ -24,6 +24,7 @@ use crate::dispatch::gateway::{Gateway, GatewayArguments};
 use crate::dispatch::unstored::Unstored;
 use crate::link::{self, LinkError, LinkSettings};
 use crate::run::machine::RunEvent;
+use crate::run::roster::FIRST_LOOK;
 use crate::run::supervisor::{RunSupervisor, SupervisorArguments, SupervisorMessage};
 use crate::status::{ClusterStatus, LeaderStatus};
 use crate::store::leadership::{LeaderInfo, Leadership};
@@ -296,9 +297,10 @@ async fn resume_all(store: &Store, supervisor: &ActorRef<SupervisorMessage>) -> 
         {
             return Err(error.clone().into());
         }
-        let _ = supervisor.cast(SupervisorMessage::Stored(run, stored));
+        let _ = supervisor.cast(SupervisorMessage::Stored(run, FIRST_LOOK, stored));
     }
-    let queued = SupervisorMessage::Rows { asked: Vec::new(), rows: Ok(queued), more: false };
+    let queued =
+        SupervisorMessage::Rows { asked: Vec::new(), look: FIRST_LOOK, rows: Ok(queued), more: false };
     let _ = supervisor.cast(queued);
     let (reached, wait) = oneshot::channel();
     let _ = supervisor.cast(SupervisorMessage::Reached(reached));
@@ -370,8 +372,8 @@ async fn follow_wishes(store: Store, dispatch: ActorRef<DispatchMessage>, mut dr
     }
 }
 
-/// Tells dispatch what operators want; `before` are the workers that were to be drained before. Gives back those that
-/// are now.
+/// Tells dispatch what operators and the owners of runs want; `before` are the workers that were to be drained before.
+/// Gives back those that are now.
 async fn tell_wishes(
     store: &Store,
     dispatch: &ActorRef<DispatchMessage>,
@@ -379,7 +381,8 @@ async fn tell_wishes(
 ) -> Result<Vec<WorkerId>, StoreError> {
     let paused = store.paused().await?;
     let wanted = store.drain_requests().await?;
-    let mut events = vec![DispatchEvent::Paused(paused)];
+    let runs = store.paused_runs().await?;
+    let mut events = vec![DispatchEvent::Paused(paused), DispatchEvent::RunsPaused(runs)];
     let back = before.iter().filter(|worker| !wanted.contains(worker));
     events.extend(back.map(|worker| DispatchEvent::DrainAsked { worker: *worker, on: false }));
     events.extend(wanted.iter().map(|worker| DispatchEvent::DrainAsked { worker: *worker, on: true }));

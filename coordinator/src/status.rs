@@ -14,6 +14,8 @@ pub struct ClusterStatus {
     pub queue: QueueStatus,
     /// Capacity.
     pub lanes: LaneStatus,
+    /// Who uses it, by name: those with runs that wait or with lanes in use, and those that had some of late.
+    pub submitters: Vec<SubmitterStatus>,
     /// Results stored per second over the last 10 seconds.
     pub shards_per_second: f64,
     /// What waits for the database.
@@ -46,6 +48,8 @@ pub struct QueueStatus {
     pub runs_queued: u64,
     /// Runs with an open stage.
     pub runs_running: u64,
+    /// Runs of either kind that are paused themselves.
+    pub runs_paused: u64,
     /// Shards and advances that a free lane could take now.
     pub runnable_tasks: u64,
     /// Shards given to workers.
@@ -73,6 +77,19 @@ pub struct LaneStatus {
     pub draining: u32,
 }
 
+/// What one submitter uses.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct SubmitterStatus {
+    /// Who.
+    pub name: String,
+    /// Lanes in use for its runs, or held for them in advance.
+    pub lanes: u32,
+    /// Lane-seconds of late: what is a minute old counts half. Whose figure is the lowest is served next.
+    pub lane_seconds: f64,
+    /// Its runs that have something to hand out.
+    pub waiting_runs: u64,
+}
+
 /// What waits for the database.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct WriterStatus {
@@ -95,7 +112,7 @@ pub struct WorkerStatus {
     pub host: String,
     /// Its build.
     pub build: String,
-    /// `ready`, `draining` or `silent`: without a connection, or not heard of for two fifths of the silence after which
+    /// `ready`, `draining`, `short_of_memory` (near its limit: one task at a time) or `silent`: without a connection, or not heard of for two fifths of the silence after which
     /// it counts as dead (two seconds by default).
     pub state: String,
     /// Tasks it runs at a time.
@@ -112,7 +129,9 @@ pub struct WorkerStatus {
     pub cpu_s: f64,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
-    /// Free text pairs.
+    /// What it may use of it, in bytes; 0 if it does not know.
+    pub memory_limit_bytes: u64,
+    /// What it is, as pairs.
     pub labels: Vec<(String, String)>,
     /// Algorithms with their versions.
     pub algorithms: Vec<(String, u32)>,

@@ -13,6 +13,8 @@ mod inputs;
 mod openapi;
 #[path = "http/runs.rs"]
 mod runs;
+#[path = "http/scheduling.rs"]
+mod scheduling;
 #[path = "http/serving.rs"]
 mod serving;
 #[path = "http/streams.rs"]

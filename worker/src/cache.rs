@@ -115,12 +115,14 @@ pub struct Cache {
     bytes: usize,
     clock: u64,
     items: HashMap<Key, (u64, Item)>,
+    /// Whether inputs came or went since they were listed.
+    inputs_changed: bool,
 }
 
 impl Cache {
     /// An empty cache of at most about `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, clock: 0, items: HashMap::new() }
+        Self { limit, bytes: 0, clock: 0, items: HashMap::new(), inputs_changed: false }
     }
 
     /// The bytes of an input.
@@ -164,6 +166,7 @@ impl Cache {
 
     /// Keeps an input.
     pub fn keep_input(&mut self, hash: ContentHash, bytes: Arc<[u8]>) {
+        self.inputs_changed |= !self.has_input(hash);
         self.keep(Key::Input(hash), Item::Input(bytes));
     }
 
@@ -183,6 +186,27 @@ impl Cache {
     /// Drops a run and its stages. Its inputs may serve other runs.
     pub fn forget(&mut self, id: RunId) {
         self.remove(|key, _| matches!(key, Key::Run(run) | Key::Stage(run, _) if *run == id));
+    }
+
+    /// Drops everything that no lane uses.
+    pub fn drop_unused(&mut self) {
+        // a stage holds its run
+        self.remove(|key, item| matches!(key, Key::Stage(..)) && !item.in_use());
+        self.remove(|_, item| !item.in_use());
+    }
+
+    /// The inputs, those used last first, if any came or went since the last call.
+    pub fn changed_inputs(&mut self) -> Option<Vec<ContentHash>> {
+        if !std::mem::take(&mut self.inputs_changed) {
+            return None;
+        }
+        let inputs = self.items.iter().filter_map(|(key, (used, _))| match key {
+            Key::Input(hash) => Some((*used, *hash)),
+            Key::Run(_) | Key::Stage(..) => None,
+        });
+        let mut inputs: Vec<(u64, ContentHash)> = inputs.collect();
+        inputs.sort_unstable_by_key(|(used, _)| std::cmp::Reverse(*used));
+        Some(inputs.into_iter().map(|(_, hash)| hash).collect())
     }
 
     /// What is kept, in bytes, by the estimate of the module.
@@ -223,7 +247,10 @@ impl Cache {
         let mut freed = 0;
         self.items.retain(|key, (_, item)| {
             let goes = which(key, item);
-            freed += if goes { item.bytes() } else { 0 };
+            if goes {
+                freed += item.bytes();
+                self.inputs_changed |= matches!(key, Key::Input(_));
+            }
             !goes
         });
         self.bytes -= freed;
@@ -257,6 +284,25 @@ mod tests {
         cache.keep_input(d, d_bytes);
         assert!(cache.input(a).is_none() && cache.input(c).is_some() && cache.input(d).is_some());
         assert_eq!(cache.bytes(), 200);
+    }
+
+    #[test]
+    fn inputs_are_listed_when_some_came_or_went_those_used_last_first() {
+        let mut cache = Cache::new(250);
+        let [(a, a_bytes), (b, b_bytes), (c, c_bytes)] = [1, 2, 3].map(|fill| input(fill, 100));
+        assert_eq!(cache.changed_inputs(), None);
+        cache.keep_input(a, a_bytes);
+        cache.keep_input(b, b_bytes);
+        cache.input(a);
+        assert_eq!(cache.changed_inputs(), Some(vec![a, b]));
+        cache.input(b);
+        assert_eq!(cache.changed_inputs(), None, "the same ones");
+        let lane = Arc::clone(&c_bytes);
+        cache.keep_input(c, c_bytes);
+        assert_eq!(cache.changed_inputs(), Some(vec![c, b]), "a had to go");
+        cache.drop_unused();
+        assert_eq!(cache.changed_inputs(), Some(vec![c]), "a lane uses it");
+        drop(lane);
     }
 
     #[test]

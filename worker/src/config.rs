@@ -3,6 +3,9 @@
 
 use clap::Parser;
 
+use crate::agent::core::Memory;
+use crate::meter;
+
 /// Computes shards for a NetPlanner coordinator.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "worker", version = BUILD)]
@@ -20,7 +23,7 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// Free text that tells this worker from others, `key=value`, repeatable.
+    /// What this worker is, `key=value`, repeatable: algorithms and runs may ask for workers with certain labels.
     #[arg(long = "label", env = "NETPLANNER_LABELS", value_delimiter = ',', value_parser = label)]
     pub labels: Vec<(String, String)>,
 
@@ -32,6 +35,16 @@ pub struct Config {
     /// bridges a database that is away for some seconds.
     #[arg(long, env = "NETPLANNER_UNSTORED_MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub unstored_mib: u32,
+
+    /// Memory that this process may use, in MiB: tasks that ask for memory are counted against it. Default: what its control
+    /// group allows, else the machine's memory; several workers on one machine should be given a share each.
+    #[arg(long, env = "NETPLANNER_MEMORY_MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub memory_mib: Option<u32>,
+
+    /// Percent of that memory from which on nothing is begun beside what is being computed, so that the process is not
+    /// killed for it. The default leaves what a task may allocate within the second between two looks.
+    #[arg(long, env = "NETPLANNER_MEMORY_HIGH_PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(10..=100))]
+    pub memory_high_percent: u8,
 
     /// Time from SIGTERM to the end of the process at the latest, in seconds. What does not end by then is handed
     /// back. Must be shorter than the time after which whatever runs workers kills them.
@@ -58,6 +71,12 @@ impl Config {
     /// Lanes, by default one per core.
     pub fn lanes(&self) -> u16 {
         self.lanes.unwrap_or_else(cores)
+    }
+
+    /// What this process may use of the memory.
+    pub fn memory(&self) -> Memory {
+        let limit_bytes = self.memory_mib.map_or_else(meter::memory_limit_bytes, |mib| u64::from(mib) << 20);
+        Memory { limit_bytes, high_bytes: limit_bytes / 100 * u64::from(self.memory_high_percent) }
     }
 
     /// Threads of the rayon pool, by default one per core.
@@ -93,6 +112,8 @@ mod tests {
         let config = Config::try_parse_from(["worker"]).unwrap();
         assert_eq!(config.coordinator, ["127.0.0.1:5021"]);
         assert!(config.lanes() >= 1);
+        let memory = config.memory();
+        assert!(memory.limit_bytes > 64 << 20 && memory.high_bytes < memory.limit_bytes, "{memory:?}");
         assert!(!Config::host().is_empty());
     }
 

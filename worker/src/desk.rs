@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use algorithms::Control;
 use common::clock::Timestamp;
+use common::run::TaskError;
 
 use crate::agent::event::Computed;
 
@@ -66,6 +67,7 @@ impl Desk {
 
     /// A shard begins.
     pub fn begin(&self, shard: u32, at: Timestamp) {
+        self.control.forget_note();
         self.began.store(at.0, Ordering::Release);
         self.shard.store(shard + 1, Ordering::Release);
     }
@@ -78,6 +80,14 @@ impl Desk {
     /// Waits until results have room again. Returns whether it had to.
     pub fn wait_for_room(&self) -> bool {
         self.room.wait(&self.control)
+    }
+
+    /// Leaves a failure, and before it what the algorithm said of itself.
+    pub fn leave_failure(&self, shard: Option<u32>, error: TaskError) {
+        if let Some(note) = self.control.noted() {
+            self.leave(Computed::Noted { shard, note });
+        }
+        self.leave(Computed::Failed { shard, error });
     }
 
     /// Leaves an outcome. Returns whether the agent should collect now.

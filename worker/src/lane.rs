@@ -92,7 +92,7 @@ fn shards(
     let open = match stage.open() {
         Ok(open) => open,
         Err(error) => {
-            desk.leave(Computed::Failed { shard: Some(range.first), error: task_error(error) });
+            desk.leave_failure(Some(range.first), task_error(error));
             return LaneEnd::GaveUp { next: Some(range.first + 1) };
         }
     };
@@ -135,7 +135,7 @@ fn shards(
             Err(error) => {
                 let error = task_error(error);
                 let recurs = error.kind.recurs();
-                desk.leave(Computed::Failed { shard: Some(shard), error });
+                desk.leave_failure(Some(shard), error);
                 if recurs {
                     return LaneEnd::GaveUp { next: Some(shard + 1) };
                 }
@@ -177,7 +177,7 @@ fn advance(
         }
         Err(AlgorithmError::Cancelled) if desk.control.is_cancelled() => LaneEnd::Stopped { next: None },
         Err(error) => {
-            desk.leave(Computed::Failed { shard: None, error: task_error(error) });
+            desk.leave_failure(None, task_error(error));
             LaneEnd::Done
         }
     }
@@ -192,16 +192,16 @@ pub fn panicked(order: &Order, message: &str) -> LaneEnd {
     match (&order.work, current) {
         (Work::Shards(..), Some(shard)) => {
             let error = error(format!("shard {shard} panicked: {message}"));
-            desk.leave(Computed::Failed { shard: Some(shard), error });
+            desk.leave_failure(Some(shard), error);
             LaneEnd::Panicked { next: Some(shard + 1) }
         }
         (Work::Shards(_, _, range), None) => {
             let error = error(format!("opening the run panicked: {message}"));
-            desk.leave(Computed::Failed { shard: Some(range.first), error });
+            desk.leave_failure(Some(range.first), error);
             LaneEnd::GaveUp { next: Some(range.first + 1) }
         }
         (Work::Plan(_) | Work::Merge(..), _) => {
-            desk.leave(Computed::Failed { shard: None, error: error(format!("panicked: {message}")) });
+            desk.leave_failure(None, error(format!("panicked: {message}")));
             LaneEnd::Panicked { next: None }
         }
     }

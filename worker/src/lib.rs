@@ -89,6 +89,7 @@ async fn work(config: &Config, catalogue: Vec<Box<dyn ErasedAlgorithm>>) -> Resu
         algorithms,
         drain_grace: Duration::from_secs(u64::from(config.drain_grace_s)),
         kept_bytes: mib(config.unstored_mib),
+        memory: config.memory(),
     };
     let compute = Arc::new(Compute::start(usize::from(config.threads()))?);
     let (link, commands) = mpsc::unbounded_channel();
@@ -135,6 +136,7 @@ fn describe(catalogue: &Catalogue) -> Result<Vec<u8>, serde_json::Error> {
             .iter()
             .map(|&(role, required)| InputRole { role: role.to_owned(), required })
             .collect(),
+        labels: algorithm.labels().iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
         params_schema: algorithm.params_schema(),
         report_schema: algorithm.report_schema(),
         stages: algorithm

@@ -26,6 +26,41 @@ pub fn resident_bytes() -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
+/// What the process may use of the machine's memory, in bytes: the lowest limit of its control group and those around it,
+/// or all there is; 0 where nothing says.
+pub fn memory_limit_bytes() -> u64 {
+    let machine = field(&read("/proc/meminfo"), "MemTotal:").map_or(0, |kib| kib << 10);
+    let groups = read("/proc/self/cgroup");
+    let limits = groups.lines().flat_map(limit_files).filter_map(|file| read(&file).trim().parse().ok());
+    // a group without a limit says `max`, or a number that no machine reaches
+    limits.chain([machine]).filter(|limit| *limit > 0).min().unwrap_or(0)
+}
+
+/// The files that may hold the limits of a line of `/proc/self/cgroup` (`0::/a/b`, or `5:memory:/a/b` of version 1),
+/// inside out.
+fn limit_files(line: &str) -> Vec<String> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };
+    let (root, file) = match controllers {
+        "" => ("/sys/fs/cgroup", "memory.max"),
+        list if list.split(',').any(|name| name == "memory") => {
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+        }
+        _ => return Vec::new(),
+    };
+    let around = std::path::Path::new(path).ancestors().map(|group| group.to_string_lossy().into_owned());
+    around.map(|group| format!("{root}{}/{file}", group.trim_end_matches('/'))).collect()
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
+/// The number after `name` in lines of names and numbers.
+fn field(lines: &str, name: &str) -> Option<u64> {
+    lines.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+}
+
 /// Times consecutive pieces of work on one thread: each lap costs one reading of either clock.
 pub struct Meter {
     /// Microseconds since the Unix epoch at [`Meter::start`].
@@ -81,6 +116,19 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limit_of_memory_is_looked_for_in_the_group_and_around_it() {
+        assert_eq!(
+            limit_files("0::/a/b"),
+            ["/sys/fs/cgroup/a/b/memory.max", "/sys/fs/cgroup/a/memory.max", "/sys/fs/cgroup/memory.max"]
+        );
+        assert_eq!(limit_files("5:cpu,memory:/"), ["/sys/fs/cgroup/memory/memory.limit_in_bytes"]);
+        assert_eq!(limit_files("4:cpu:/a"), [""; 0]);
+        assert_eq!(field("MemFree: 1 kB\nMemTotal:   16 kB", "MemTotal:"), Some(16));
+        let limit = memory_limit_bytes();
+        assert!(limit > 64 << 20, "{limit}");
+    }
 
     #[test]
     fn a_busy_thread_uses_cpu_time_and_a_sleeping_one_does_not() {

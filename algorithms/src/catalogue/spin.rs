@@ -45,6 +45,11 @@ pub struct SpinParams {
     pub unstorable_at: Option<ShardIndex>,
     /// Merging this stage (from 0) panics.
     pub panic_at_merge: Option<u32>,
+    /// Mebibytes that each shard holds in memory while it works.
+    #[schemars(range(max = 65_536))]
+    pub hold_mib: u32,
+    /// What each shard says while it works; kept with its failure.
+    pub note: Option<String>,
 }
 
 impl Default for SpinParams {
@@ -60,6 +65,8 @@ impl Default for SpinParams {
             abort_at: None,
             unstorable_at: None,
             panic_at_merge: None,
+            hold_mib: 0,
+            note: None,
         }
     }
 }
@@ -137,8 +144,13 @@ impl Algorithm for Spin {
         control: &Control,
     ) -> Result<SpinPartial, AlgorithmError> {
         let params = job.params;
+        if let Some(note) = &params.note {
+            control.note(&format!("shard {shard}: {note}"));
+        }
+        let held = hold(params.hold_mib);
         let start = mix(job.seed ^ mix(u64::from(state.stage) << 32 | u64::from(shard)));
         let hash = spin(start, params.iterations, control)?;
+        drop(std::hint::black_box(held));
         break_down(params, shard)?;
         Ok(SpinPartial {
             checksum: format!("{hash:016x}"),
@@ -220,6 +232,11 @@ fn spin(mut hash: u64, iterations: u64, control: &Control) -> Result<u64, Algori
         left -= now;
     }
     Ok(hash)
+}
+
+/// So many mebibytes of memory that are really there: every page is written to.
+fn hold(mib: u32) -> Vec<u8> {
+    vec![1; (mib as usize) << 20]
 }
 
 /// Hexadecimal digits that follow from `hash`.

@@ -1,4 +1,4 @@
-//! `cluster status` and `worker list|drain|undrain`.
+//! `cluster status|pause|resume` and `worker list|drain|undrain`.
 
 use serde_json::Value;
 
@@ -8,8 +8,31 @@ use crate::error::CliError;
 use crate::print;
 use crate::views::{Status, Worker};
 
-/// Leader, queue, lanes, workers.
-pub async fn status(context: &Context, ClusterCommand::Status: ClusterCommand) -> Result<(), CliError> {
+/// Shows the cluster, or stops and starts handing out work.
+pub async fn cluster(context: &Context, command: ClusterCommand) -> Result<(), CliError> {
+    match command {
+        ClusterCommand::Status => status(context).await,
+        ClusterCommand::Pause => pause(context, true).await,
+        ClusterCommand::Resume => pause(context, false).await,
+    }
+}
+
+async fn pause(context: &Context, paused: bool) -> Result<(), CliError> {
+    let answer = context.client.pause_queue(paused).await?;
+    if context.json() {
+        print::json(&answer);
+    } else {
+        print::line(if paused {
+            "the queue is paused: no work is handed out until `cluster resume`"
+        } else {
+            "work is handed out again"
+        });
+    }
+    Ok(())
+}
+
+/// Leader, queue, lanes, submitters, workers.
+async fn status(context: &Context) -> Result<(), CliError> {
     if context.json() {
         print::json(&context.client.get::<Value>("/api/v1/admin/status").await?);
         return Ok(());
@@ -19,6 +42,9 @@ pub async fn status(context: &Context, ClusterCommand::Status: ClusterCommand) -
     table.add_row(["leader".to_owned(), pairs(status.leader.iter().flat_map(fields))]);
     table.add_row(["queue".to_owned(), pairs(&status.queue)]);
     table.add_row(["lanes".to_owned(), pairs(&status.lanes)]);
+    for submitter in &status.submitters {
+        table.add_row(["submitter".to_owned(), pairs(fields(submitter))]);
+    }
     table.add_row(["shards stored per second".to_owned(), format!("{:.1}", status.shards_per_second)]);
     print::line(table);
     print::line(workers_table(&status));
@@ -43,13 +69,25 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn workers_table(status: &Status) -> comfy_table::Table {
-    let headings =
-        ["worker", "host", "build", "state", "lanes busy", "leases", "shards", "failures", "CPU s", "MiB"];
+    let headings = [
+        "worker",
+        "host",
+        "labels",
+        "build",
+        "state",
+        "lanes busy",
+        "leases",
+        "shards",
+        "failures",
+        "CPU s",
+        "MiB",
+    ];
     let mut table = print::table(&headings);
     for worker in &status.workers {
         table.add_row([
             worker.id.clone(),
             worker.host.clone(),
+            worker.labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "),
             worker.build.clone(),
             worker.state.clone(),
             format!("{}/{}", worker.busy_lanes, worker.lanes),
@@ -57,10 +95,13 @@ fn workers_table(status: &Status) -> comfy_table::Table {
             worker.shards_done.to_string(),
             worker.failures.to_string(),
             format!("{:.1}", worker.cpu_s),
-            (worker.memory_bytes >> 20).to_string(),
+            match worker.memory_limit_bytes >> 20 {
+                0 => (worker.memory_bytes >> 20).to_string(),
+                limit => format!("{}/{limit}", worker.memory_bytes >> 20),
+            },
         ]);
     }
-    print::align_right(&mut table, &[4, 5, 6, 7, 8, 9]);
+    print::align_right(&mut table, &[5, 6, 7, 8, 9, 10]);
     table
 }
 

@@ -45,8 +45,16 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Run(RunCommand::Reproduce { id, stage, shard, print }) => {
             reproduce::run(&context, &id, stage, shard, print).await
         }
+        Command::Run(RunCommand::Retry { id, deadline_s, watch }) => {
+            let run = context.client.retry(&id, deadline_s).await?;
+            submit::accepted(&context, &run, watch).await
+        }
+        Command::Run(RunCommand::Resubmit { id, watch }) => {
+            let run = context.client.resubmit(&id).await?;
+            submit::accepted(&context, &run, watch).await
+        }
         Command::Run(command) => runs::run(&context, command).await,
-        Command::Cluster(command) => cluster::status(&context, command).await,
+        Command::Cluster(command) => cluster::cluster(&context, command).await,
         Command::Worker(command) => cluster::workers(&context, command).await,
         Command::Algorithm(command) => algorithm::run(&context, command).await,
     }

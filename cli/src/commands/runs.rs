@@ -1,4 +1,4 @@
-//! `run get|list|cancel|result|query`.
+//! `run get|list|cancel|pause|resume|result|query`.
 
 use serde_json::Value;
 
@@ -33,10 +33,24 @@ pub async fn run(context: &Context, command: RunCommand) -> Result<(), CliError>
             print::json(&context.client.query(&id, &path, over).await?);
             Ok(())
         }
-        RunCommand::Submit(_) | RunCommand::Watch { .. } | RunCommand::Reproduce { .. } => {
-            unreachable!("these have files of their own")
-        }
+        RunCommand::Pause { id } => pause(context, &id, true).await,
+        RunCommand::Resume { id } => pause(context, &id, false).await,
+        RunCommand::Submit(_)
+        | RunCommand::Watch { .. }
+        | RunCommand::Reproduce { .. }
+        | RunCommand::Retry { .. }
+        | RunCommand::Resubmit { .. } => unreachable!("these follow runs, or have files of their own"),
     }
+}
+
+async fn pause(context: &Context, id: &str, paused: bool) -> Result<(), CliError> {
+    let run = context.client.pause(id, paused).await?;
+    if context.json() {
+        return get(context, &run.id).await;
+    }
+    let now = if paused { "is paused: nothing more of it is handed out" } else { "goes on" };
+    print::line(format_args!("{} {now}", run.id));
+    Ok(())
 }
 
 async fn get(context: &Context, id: &str) -> Result<(), CliError> {
@@ -59,6 +73,7 @@ pub fn show(run: &Run) {
     for (name, value) in [
         ("label", &run.label),
         ("accepted", &run.created_at),
+        ("deadline", &run.deadline_at),
         ("started", &run.started_at),
         ("ended", &run.ended_at),
         ("waits for", &run.waiting_reason),
@@ -66,6 +81,18 @@ pub fn show(run: &Run) {
         if let Some(value) = value {
             row(name, value.clone());
         }
+    }
+    if run.paused {
+        row("paused", "nothing of it is handed out until it is resumed".to_owned());
+    }
+    if run.priority != 0 {
+        row("priority", run.priority.to_string());
+    }
+    for (label, value) in &run.worker_labels {
+        row("needs a worker with", format!("{label}={value}"));
+    }
+    if let Some(mib) = run.memory_mib {
+        row("memory of a task", format!("{mib} MiB"));
     }
     row("seed", run.seed.to_string());
     for input in &run.inputs {

@@ -10,13 +10,18 @@ use super::{Context, import, runs, watch};
 use crate::args::SubmitArgs;
 use crate::error::{CliError, io};
 use crate::print;
-use crate::views::{InputRef, NewRun};
+use crate::views::{InputRef, NewRun, Run};
 
 /// Submits, and follows the run if asked to.
 pub async fn run(context: &Context, args: SubmitArgs) -> Result<(), CliError> {
     let (follow, key) = (args.watch, args.idempotency_key.clone());
     let order = order(args)?;
     let run = context.client.submit(&order, key.as_deref()).await?;
+    accepted(context, &run, follow).await
+}
+
+/// Shows a run that was just accepted, or follows it.
+pub async fn accepted(context: &Context, run: &Run, follow: bool) -> Result<(), CliError> {
     if follow {
         print::note(format_args!("run {}", run.id));
         return watch::run(context, &run.id).await;
@@ -25,7 +30,7 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<(), CliError> {
         let full: Value = context.client.get(&format!("/api/v1/runs/{}", run.id)).await?;
         print::json(&full);
     } else {
-        runs::show(&run);
+        runs::show(run);
     }
     Ok(())
 }
@@ -57,7 +62,22 @@ fn order(args: SubmitArgs) -> Result<NewRun, CliError> {
         deadline_s: args.deadline_s,
         until: args.plan_only.then(|| "planned".to_owned()),
         reuse: args.reuse,
+        worker_labels: labels(&args.worker_labels)?,
+        memory_mib: args.memory_mib,
     })
+}
+
+/// `NAME=VALUE`, each name once.
+fn labels(pairs: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let mut labels = BTreeMap::new();
+    for pair in pairs {
+        let (name, value) = (pair.split_once('=').filter(|(name, _)| !name.is_empty()))
+            .ok_or_else(|| CliError::Usage(format!("--worker-label takes NAME=VALUE, not {pair:?}")))?;
+        if labels.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(CliError::Usage(format!("the label {name} is given twice")));
+        }
+    }
+    Ok(labels)
 }
 
 /// `run:ID`, `ID`, `ID@VERSION`, or a file.

@@ -147,7 +147,7 @@ impl DispatchState {
                 self.tell(run, RunEvent::TaskFailed { error: run_error(failed) });
             }
             DispatchCommand::NoteFailure(failed) => {
-                let FailedTask { run, stage, shard, worker, attempt, error } = failed;
+                let FailedTask { run, stage, shard, worker, attempt, error, note } = failed;
                 tracing::warn!(%run, %stage, shard, worker = worker.map(|id| id.to_string()), attempt,
                     kind = error.kind.as_str(), message = error.message, "an attempt failed");
                 self.around.writer.submit(Fact::ShardFailed {
@@ -157,6 +157,7 @@ impl DispatchState {
                     worker: worker.map(|worker| worker.0),
                     kind: error.kind.as_str().to_owned(),
                     message: error.message,
+                    note,
                 });
             }
             DispatchCommand::Waiting { run, reason } => {

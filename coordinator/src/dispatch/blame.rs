@@ -1,14 +1,17 @@
 //! What a failure or a death means: who is charged, what is tried again, when a run is given up.
 //!
 //! A panic or a timeout charges the shard. A worker's death charges only what its lanes were at ([`Worker::on_lanes`]): a
-//! range is halved, and only a shard that was alone when several workers died over it is given up.
+//! range is halved, and only a shard that was alone when several workers died over it is given up. What is tried again after
+//! a failure rests before ([`backoff`]); what lost its worker for the first time does not.
 //!
 //! [`Worker::on_lanes`]: super::workers::Worker::on_lanes
 
-use common::ids::{LeaseId, WorkerId};
+use common::ids::{LeaseId, RunId, WorkerId};
+use common::limits::NOTE_BYTES;
 use common::protocol::ResultKey;
 use common::run::{ShardRange, TaskError, TaskErrorKind};
 
+use super::backoff;
 use super::event::{DispatchCommand, FailedTask};
 use super::inbox::place;
 use super::leases::{Kind, Lease, Point};
@@ -19,7 +22,13 @@ const FAILURES_SHOWN: usize = 50;
 
 impl Scheduler {
     /// A worker failed at a shard, or at an advance.
-    pub(super) fn attempt_failed(&mut self, id: WorkerId, key: ResultKey, error: TaskError) {
+    pub(super) fn attempt_failed(
+        &mut self,
+        id: WorkerId,
+        key: ResultKey,
+        error: TaskError,
+        note: Option<String>,
+    ) {
         let shard = key.shard.unwrap_or(0);
         let point = Point::of(key.stage, key.shard);
         let held = self.leases.get(key.lease).is_some_and(|lease| {
@@ -47,14 +56,20 @@ impl Scheduler {
         if self.leases.get(key.lease).is_some_and(|lease| lease.remaining == 0) {
             self.end_lease(key.lease);
         }
-        if !tried_elsewhere && let Some(run) = self.runs.get_mut(&key.run) {
-            run.table.retry(ShardRange { first: shard, count: 1 });
-            self.requeue(key.run);
-        }
         let attempt = u32::try_from(attempts).unwrap_or(u32::MAX);
+        if !tried_elsewhere {
+            self.try_again_later(key.run, shard, attempt);
+        }
         let hopeless = error.kind.recurs() || attempt >= self.settings.attempts;
-        let failed =
-            FailedTask { run: key.run, stage: key.stage, shard: key.shard, worker: Some(id), attempt, error };
+        let failed = FailedTask {
+            run: key.run,
+            stage: key.stage,
+            shard: key.shard,
+            worker: Some(id),
+            attempt,
+            error,
+            note: note.map(shortened),
+        };
         self.note(failed.clone());
         if hopeless {
             self.give_up_run(failed);
@@ -84,16 +99,20 @@ impl Scheduler {
         let unsettled = self.unsettled(&lease);
         let lone = lease.range.count == 1 && unsettled.len() == 1;
         let Some(run) = self.runs.get_mut(&lease.run) else { return };
-        for range in halves(&left) {
-            run.table.retry(range);
+        let shard = lease.range.first;
+        let deaths = if lone { u32::try_from(run.table.killed(shard, id)).unwrap_or(u32::MAX) } else { 0 };
+        if deaths > 1 && !left.is_empty() {
+            // the first death is most often the machine's; from the second on it may be the shard's
+            self.try_again_later(lease.run, shard, deaths - 1);
+        } else {
+            for range in halves(&left) {
+                run.table.retry(range);
+            }
+            self.requeue(lease.run);
         }
-        self.requeue(lease.run);
         if !lone {
             return;
         }
-        let shard = lease.range.first;
-        let Some(run) = self.runs.get_mut(&lease.run) else { return };
-        let deaths = u32::try_from(run.table.killed(shard, id)).unwrap_or(u32::MAX);
         let error = TaskError {
             kind: TaskErrorKind::WorkerLost,
             message: format!("{how} while it was at this task"),
@@ -106,11 +125,26 @@ impl Scheduler {
             worker: Some(id),
             attempt: deaths,
             error,
+            note: None,
         };
         self.note(failed.clone());
         if deaths >= self.settings.deaths {
             self.give_up_run(failed);
         }
+    }
+
+    /// Opens a shard again that failed for the `attempt`-th time, once it rested.
+    fn try_again_later(&mut self, id: RunId, shard: u32, attempt: u32) {
+        let rest = backoff::rest(self.settings.backoff, self.settings.backoff_most, attempt);
+        let until = self.now.after(rest);
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        if rest.is_zero() {
+            run.table.retry(ShardRange { first: shard, count: 1 });
+        } else {
+            run.table.rest(shard, until);
+            self.resting.insert((until, id));
+        }
+        self.requeue(id);
     }
 
     fn unsettled(&self, lease: &Lease) -> Vec<u32> {
@@ -132,6 +166,14 @@ impl Scheduler {
         self.failures.push_front((self.now, failed.clone()));
         self.failures.truncate(FAILURES_SHOWN);
         self.command(DispatchCommand::NoteFailure(failed));
+    }
+}
+
+/// The end of a note, should a worker send more than it may.
+fn shortened(note: String) -> String {
+    match note.len().checked_sub(NOTE_BYTES) {
+        None | Some(0) => note,
+        Some(surplus) => note[note.ceil_char_boundary(surplus)..].to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What holds of a scheduler between any two events.
 
+use common::ids::LeaseId;
 use common::protocol::WorkerCommand;
 
 use super::bitmap::Bitmap;
@@ -46,6 +47,11 @@ impl Scheduler {
             }
         }
         assert_eq!(lent, self.leases.lent_bytes(), "lent bytes");
+        for usage in self.fair.usage(self.now) {
+            let of = |lease: &Lease| self.runs[&lease.run].offer.submitter == usage.submitter;
+            let lanes = self.leases.iter().filter(|(_, lease)| of(lease) && lease.needs_a_lane()).count();
+            assert_eq!(lanes, usage.lanes as usize, "lanes of {}", usage.submitter);
+        }
         self.inbox.check();
         assert!(self.inbox.lent_bytes() <= self.settings.pool_bytes || self.inbox.receiving() == 1);
     }
@@ -68,8 +74,9 @@ impl Scheduler {
         if run.advanced_by.is_none() {
             assert_eq!(unconfirmed, run.table.storing() as usize, "results at the writer");
         }
-        let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
+        let wanted = run.may_be_handed_out();
         assert_eq!(run.queued, wanted, "the fair queue holds what can be handed out");
+        assert_eq!(run.paused, self.paused_runs.contains(&run.offer.run), "a paused run");
         assert!(run.unsure || run.told_waiting == self.waits_for(run), "a run knows what it waits for");
     }
 
@@ -79,16 +86,25 @@ impl Scheduler {
         assert_eq!(active, usize::from(worker.active), "lanes of {}", worker.id);
     }
 
-    /// Checks that what was just ordered keeps to the credits. A worker may hold more after a reconnection, when results
-    /// that were announced count as work again; it is then given nothing.
+    /// Checks that what was just ordered keeps to the credits and to the memory. A worker may hold more after a
+    /// reconnection, when results that were announced count as work again; it is then given nothing.
     ///
     /// # Panics
-    /// If a worker was given more than its credit.
+    /// If a worker was given more than its credit, or than it has memory for.
     pub(super) fn check_orders(&self, orders: &[DispatchCommand]) {
         for order in orders {
-            if let DispatchCommand::Send { worker, command: WorkerCommand::Assign(_), .. } = order {
+            if let DispatchCommand::Send { worker, command: WorkerCommand::Assign(given), .. } = order {
                 let worker = self.workers.get(worker).expect("work is given to known workers");
                 assert!(worker.active <= worker.credit(&self.settings), "credit of {}", worker.id);
+                let memory = |id: &LeaseId| self.leases.get(*id).map_or(0, |lease| lease.memory_bytes);
+                if given.iter().any(|assignment| memory(&assignment.lease) > 0) {
+                    let leases = worker.leases.iter().filter_map(|id| self.leases.get(*id));
+                    let active = leases.filter(|lease| lease.needs_a_lane());
+                    let mut tasks: Vec<u64> = active.map(|lease| lease.memory_bytes).collect();
+                    tasks.sort_unstable_by(|a, b| b.cmp(a));
+                    let most: u64 = tasks.iter().take(usize::from(worker.lanes)).sum();
+                    assert!(most <= worker.memory_limit_bytes, "memory of {}", worker.id);
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
 //! What the scheduler is told and what it orders. Commands are imperative, events past tense.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
+use common::ids::{ContentHash, LeaseId, RunId, StageIndex, WorkerId};
 use common::protocol::{Hello, WorkerCommand, WorkerFact};
 use common::run::{Outcome, ShardRange, TaskError};
 
@@ -19,6 +20,27 @@ pub struct RunOffer {
     pub priority: i32,
     /// When it was submitted, microseconds since the Unix epoch; older goes first.
     pub submitted_us: i64,
+    /// What else it asks of a worker.
+    pub wants: RunWants,
+}
+
+impl RunOffer {
+    /// Memory that a task of it may take, in bytes; 0 if it does not say.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        u64::from(self.wants.memory_mib) << 20
+    }
+}
+
+/// What a run asks of a worker beside its algorithm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunWants {
+    /// Only workers with all of these labels get its tasks.
+    pub labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB; 0 if it does not say.
+    pub memory_mib: u32,
+    /// Its inputs: workers that have them come first where there is a choice.
+    pub inputs: Vec<ContentHash>,
 }
 
 /// What a run needs done next.
@@ -131,6 +153,8 @@ pub enum DispatchEvent {
     /// Whether workers cannot be heard yet, because a leadership is being built. Listening to what they hold begins
     /// when they can.
     Deaf(bool),
+    /// These runs, and no others, are held by whoever they belong to.
+    RunsPaused(BTreeSet<RunId>),
     /// Time passed.
     Tick,
 }
@@ -228,6 +252,8 @@ pub struct FailedTask {
     pub attempt: u32,
     /// Why.
     pub error: TaskError,
+    /// What the algorithm said while it worked at the shard.
+    pub note: Option<String>,
 }
 
 /// Why a run that could go on does not.
@@ -242,10 +268,38 @@ pub enum WaitingReason {
         /// The version the run is pinned to.
         version: u32,
     },
+    /// Workers offer the algorithm, but none has all the labels it needs.
+    Label {
+        /// Name of the algorithm.
+        algorithm: String,
+        /// The labels that none of them has; all that are needed, if each is somewhere and nowhere are all.
+        missing: BTreeMap<String, String>,
+    },
+    /// No worker that could do it has as much memory as a task of it may take.
+    Memory {
+        /// What a task may take, in MiB.
+        wanted_mib: u64,
+        /// What the largest worker has, in MiB.
+        most_mib: u64,
+    },
+    /// Every worker that could do it with a free lane needs its memory for what it computes.
+    MemoryInUse,
     /// Every worker that could do it takes no more.
     Draining,
     /// An operator holds everything.
     Paused,
+    /// It is held itself.
+    RunPaused,
+    /// Its submitter uses as many lanes as one may.
+    Quota {
+        /// How many.
+        lanes: u32,
+    },
+    /// All that is left of it rests after failed attempts.
+    Backoff {
+        /// The shard that is tried again next.
+        shard: u32,
+    },
     /// Every lane has something else to do.
     Busy,
     /// After a restart: workers may still hold parts of it.
@@ -261,8 +315,29 @@ impl std::fmt::Display for WaitingReason {
             Self::NoWorkerOffers { algorithm, version } => {
                 write!(f, "no connected worker offers {algorithm} version {version}")
             }
+            Self::Label { algorithm, missing } => {
+                write!(f, "label: no connected worker that offers {algorithm} has")?;
+                for (number, (key, value)) in missing.iter().enumerate() {
+                    write!(f, "{} {key}={value}", if number == 0 { "" } else { " and" })?;
+                }
+                Ok(())
+            }
+            Self::Memory { wanted_mib, most_mib } => write!(
+                f,
+                "memory: a task may take {wanted_mib} MiB, and the largest worker that could do it has {most_mib} MiB"
+            ),
+            Self::MemoryInUse => {
+                f.write_str("memory: the workers with free lanes need their memory for what they compute")
+            }
             Self::Draining => f.write_str("every worker that could do it is draining"),
-            Self::Paused => f.write_str("the queue is paused"),
+            Self::Paused => f.write_str("paused: the queue is paused"),
+            Self::RunPaused => f.write_str("paused: the run is paused"),
+            Self::Quota { lanes } => {
+                write!(f, "quota: its submitter uses all {lanes} lanes that one may use at a time")
+            }
+            Self::Backoff { shard } => {
+                write!(f, "retry: shard {shard} rests after a failed attempt before it is tried again")
+            }
             Self::Busy => f.write_str("all lanes are busy"),
             Self::Listening => f.write_str("listening for results from before the restart"),
             Self::Database => f.write_str("the database stores more slowly than results arrive"),
@@ -299,6 +374,12 @@ pub struct DispatchSettings {
     pub attempts: u32,
     /// Workers that a lone shard may take down before it fails its run.
     pub deaths: u32,
+    /// How long a shard rests after its first failed attempt; twice as long after each further one.
+    pub backoff: Duration,
+    /// The longest rest of a shard.
+    pub backoff_most: Duration,
+    /// Lanes that the runs of one submitter may use at a time; 0 for any number.
+    pub user_lanes: u32,
 }
 
 impl Default for DispatchSettings {
@@ -317,6 +398,9 @@ impl Default for DispatchSettings {
             shard_timeout: Duration::ZERO,
             attempts: 3,
             deaths: 3,
+            backoff: Duration::from_millis(100),
+            backoff_most: Duration::from_secs(10),
+            user_lanes: 0,
         }
     }
 }

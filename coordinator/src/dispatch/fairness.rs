@@ -1,5 +1,9 @@
 //! Whose turn it is: the submitter with the fewest lane-seconds of late, within one the highest priority, then the
 //! oldest run.
+//!
+//! So nobody starves through others: whoever waits uses nothing, and comes first in the end whatever the others ask for.
+//! Within one submitter priorities are strict: runs of a lower one wait for as long as higher ones have work for every
+//! lane, which is what whoever gave them asked for. A submitter at the quota of lanes is passed over.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,12 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::clock::Timestamp;
 use common::ids::RunId;
 
+use super::needs::NeedNumber;
+
 /// After this many seconds a consumed lane-second counts half: long enough that a big run does not starve others
 /// for good, short enough that nobody pays for yesterday.
 pub const HALF_LIFE_S: f64 = 60.0;
-
-/// Names an (algorithm, version) within one scheduler.
-pub type AlgorithmNumber = u32;
 
 /// Where a run stands among its submitter's: higher priority first, then age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +44,22 @@ struct Submitter {
     /// Lane-microseconds, decayed to `at`.
     used_us: f64,
     at: Timestamp,
-    runs: BTreeMap<AlgorithmNumber, BTreeSet<Rank>>,
+    runs: BTreeMap<NeedNumber, BTreeSet<Rank>>,
+    /// Leases that take a lane, now or later.
+    lanes: u32,
+}
+
+/// What a submitter uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage<'a> {
+    /// Who.
+    pub submitter: &'a str,
+    /// Lanes in use, or held in advance.
+    pub lanes: u32,
+    /// Lane-seconds of late, the older the less.
+    pub lane_seconds: f64,
+    /// Runs that wait for a lane.
+    pub waiting: usize,
 }
 
 impl Submitter {
@@ -52,22 +70,22 @@ impl Submitter {
 
 impl FairQueue {
     /// Lets a run take part.
-    pub fn insert(&mut self, submitter: &str, algorithm: AlgorithmNumber, rank: Rank) {
+    pub fn insert(&mut self, submitter: &str, need: NeedNumber, rank: Rank) {
         if !self.submitters.contains_key(submitter) {
             self.submitters.insert(submitter.to_owned(), Submitter::default());
         }
         if let Some(entry) = self.submitters.get_mut(submitter) {
-            entry.runs.entry(algorithm).or_default().insert(rank);
+            entry.runs.entry(need).or_default().insert(rank);
         }
     }
 
     /// Takes a run out.
-    pub fn remove(&mut self, submitter: &str, algorithm: AlgorithmNumber, rank: Rank) {
+    pub fn remove(&mut self, submitter: &str, need: NeedNumber, rank: Rank) {
         let Some(entry) = self.submitters.get_mut(submitter) else { return };
-        if let Some(runs) = entry.runs.get_mut(&algorithm) {
+        if let Some(runs) = entry.runs.get_mut(&need) {
             runs.remove(&rank);
             if runs.is_empty() {
-                entry.runs.remove(&algorithm);
+                entry.runs.remove(&need);
             }
         }
     }
@@ -80,9 +98,36 @@ impl FairQueue {
         }
     }
 
+    /// Another lane is used for `submitter`, or one of them no more.
+    pub fn occupy(&mut self, submitter: &str, more: bool) {
+        if !self.submitters.contains_key(submitter) {
+            self.submitters.insert(submitter.to_owned(), Submitter::default());
+        }
+        if let Some(entry) = self.submitters.get_mut(submitter) {
+            entry.lanes = if more { entry.lanes + 1 } else { entry.lanes.saturating_sub(1) };
+        }
+    }
+
+    /// Whether `submitter` uses `quota` lanes or more; never with a quota of 0.
+    #[must_use]
+    pub fn is_at_quota(&self, submitter: &str, quota: u32) -> bool {
+        quota > 0 && self.submitters.get(submitter).is_some_and(|entry| entry.lanes >= quota)
+    }
+
+    /// What each submitter uses.
+    pub fn usage(&self, now: Timestamp) -> impl Iterator<Item = Usage<'_>> {
+        self.submitters.iter().map(move |(submitter, entry)| Usage {
+            submitter,
+            lanes: entry.lanes,
+            lane_seconds: entry.used_at(now) / 1e6,
+            waiting: entry.runs.values().map(BTreeSet::len).sum(),
+        })
+    }
+
     /// Forgets submitters who have no runs here and used next to nothing of late.
     pub fn forget_idle(&mut self, now: Timestamp) {
-        self.submitters.retain(|_, entry| !entry.runs.is_empty() || entry.used_at(now) > 1_000.0);
+        self.submitters
+            .retain(|_, entry| !entry.runs.is_empty() || entry.lanes > 0 || entry.used_at(now) > 1_000.0);
     }
 
     /// Whether nothing waits.
@@ -91,17 +136,19 @@ impl FairQueue {
         self.submitters.values().all(|entry| entry.runs.is_empty())
     }
 
-    /// Offers the runs of the given algorithms to `take` in the order of fairness until it accepts one.
+    /// Offers the runs with the given needs to `take` in the order of fairness until it accepts one. Submitters who use
+    /// `quota` lanes (0 for any number) are passed over.
     pub fn serve<T>(
         &self,
-        algorithms: &BTreeSet<AlgorithmNumber>,
+        needs: &BTreeSet<NeedNumber>,
+        quota: u32,
         now: Timestamp,
         mut take: impl FnMut(RunId) -> Option<T>,
     ) -> Option<T> {
         let mut order: Vec<(f64, &Submitter)> = self
             .submitters
             .values()
-            .filter(|entry| !entry.runs.is_empty())
+            .filter(|entry| !entry.runs.is_empty() && (quota == 0 || entry.lanes < quota))
             .map(|entry| (entry.used_at(now), entry))
             .collect();
         order.sort_by(|(a, _), (b, _)| a.total_cmp(b)); // stable: equals stay in the order of their names
@@ -109,10 +156,10 @@ impl FairQueue {
             let mut queues: Vec<_> = submitter
                 .runs
                 .iter()
-                .filter(|(algorithm, _)| algorithms.contains(algorithm))
+                .filter(|(need, _)| needs.contains(need))
                 .map(|(_, runs)| runs.iter().peekable())
                 .collect();
-            // the queues of several algorithms are merged by rank
+            // the queues of several needs are merged by rank
             while let Some((rank, queue)) = queues
                 .iter_mut()
                 .filter_map(|queue| Some((**queue.peek()?, queue)))
@@ -142,9 +189,9 @@ mod tests {
         RunId(Uuid::from_u128(n))
     }
 
-    fn served(queue: &FairQueue, algorithms: &[u32], now: Timestamp) -> Vec<u128> {
+    fn served(queue: &FairQueue, needs: &[u32], now: Timestamp) -> Vec<u128> {
         let mut order = Vec::new();
-        queue.serve::<()>(&algorithms.iter().copied().collect(), now, |run| {
+        queue.serve::<()>(&needs.iter().copied().collect(), 2, now, |run| {
             order.push(run.0.as_u128());
             None
         });
@@ -175,6 +222,37 @@ mod tests {
         let later = START.after(Duration::from_mins(2)); // ann's 8 s count 2 s now
         queue.charge("bob", 2e6, later); // bob's count 0.75 s + 2 s
         assert_eq!(served(&queue, &[0], later), [1, 2]);
+    }
+
+    #[test]
+    fn who_is_at_the_quota_of_lanes_is_passed_over() {
+        let mut queue = FairQueue::default();
+        queue.insert("ann", 0, Rank::new(0, 0, run(1)));
+        queue.insert("bob", 0, Rank::new(0, 0, run(2)));
+        queue.occupy("ann", true);
+        queue.occupy("ann", true);
+        assert!(queue.is_at_quota("ann", 2) && !queue.is_at_quota("ann", 3) && !queue.is_at_quota("ann", 0));
+        assert_eq!(served(&queue, &[0], START), [2]);
+        queue.occupy("ann", false);
+        assert_eq!(served(&queue, &[0], START), [1, 2]);
+    }
+
+    // ann has work for every lane, for ever; bob comes with one run
+    #[test]
+    fn nobody_starves_through_others_and_within_one_priorities_are_strict() {
+        let mut queue = FairQueue::default();
+        queue.insert("ann", 0, Rank::new(100, 0, run(1)));
+        queue.insert("ann", 0, Rank::new(-100, 0, run(2)));
+        queue.charge("ann", 1e6, START);
+        queue.insert("bob", 0, Rank::new(-100, 0, run(3)));
+        assert_eq!(served(&queue, &[0], START), [3, 1, 2], "bob's first task does not wait for ann's");
+        queue.charge("bob", 5e6, START);
+        let mut now = START;
+        for second in 1..=5 {
+            now = START.after(Duration::from_secs(second));
+            queue.charge("ann", 1e6, now);
+        }
+        assert_eq!(served(&queue, &[0], now), [3, 1, 2], "while ann used lanes, bob's turn came again");
     }
 
     #[test]

@@ -18,6 +18,18 @@ impl Scheduler {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.memory_bytes = held.memory_bytes;
         worker.cpu_us = held.cpu_us;
+        if let Some(inputs) = &held.inputs {
+            worker.inputs = inputs.iter().copied().collect();
+        }
+        let more_room = worker.short_of_memory && !held.short_of_memory;
+        worker.short_of_memory = held.short_of_memory;
+        let resized = worker.memory_limit_bytes != held.memory_limit_bytes;
+        worker.memory_limit_bytes = held.memory_limit_bytes;
+        self.may_assign |= more_room;
+        if resized {
+            self.meet_needs(id);
+        }
+        let Some(worker) = self.workers.get_mut(&id) else { return };
         let drained = worker.drained;
         if worker.leaves != held.draining {
             worker.leaves = held.draining;

@@ -79,6 +79,8 @@ pub struct Lease {
     pub is_copy: bool,
     /// Whether it was asked back.
     pub withdrawing: bool,
+    /// Memory that its task may take, in bytes.
+    pub memory_bytes: u64,
     /// Result bytes lent to it from the pool.
     pub lent_bytes: u64,
     /// Lane-microseconds charged to the submitter in advance.
@@ -104,6 +106,7 @@ impl Lease {
             twin: None,
             is_copy: false,
             withdrawing: false,
+            memory_bytes: 0,
             lent_bytes: 0,
             charged_us: 0,
             used_us: 0,

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod agents;
+pub mod backoff;
 pub mod bitmap;
 pub mod documents;
 pub mod event;
@@ -10,6 +11,7 @@ pub mod fairness;
 pub mod gateway;
 pub mod inbox;
 pub mod leases;
+pub mod needs;
 pub mod scheduler;
 pub mod shards;
 pub mod sizing;
@@ -20,11 +22,14 @@ mod ahead;
 mod assign;
 mod blame;
 mod hold;
+mod pause;
 mod presence;
 mod receive;
 mod report;
 mod runs;
+mod stragglers;
 mod waiting;
+mod withdraw;
 
 #[cfg(test)]
 mod check;

@@ -29,7 +29,6 @@ impl Scheduler {
             self.command(DispatchCommand::Send { worker: id, incarnation, command });
             return;
         }
-        let algorithms = offers.iter().map(|offer| self.algorithm_number(offer)).collect();
         let mut repeated = false;
         match self.workers.get_mut(&id) {
             Some(known) if known.incarnation > incarnation => {
@@ -51,8 +50,10 @@ impl Scheduler {
                 for run in self.runs.values_mut() {
                     run.table.acquit(id);
                 }
-                let mut worker = Worker::new(id, incarnation, hello, offers, algorithms, self.now);
+                let mut worker = Worker::new(id, incarnation, hello, offers, self.now);
                 worker.drained = self.drained.contains(&id);
+                worker.meets =
+                    self.needs.iter().filter(|(need, _)| worker.has(need)).map(|(_, n)| n).collect();
                 self.workers.insert(id, worker);
             }
         }
@@ -163,12 +164,19 @@ impl Scheduler {
         }
     }
 
-    /// Counts the lanes of each algorithm anew after a worker came, went or changed.
+    /// Looks anew which needs a worker meets, after its memory changed.
+    pub(super) fn meet_needs(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.meets = self.needs.iter().filter(|(need, _)| worker.has(need)).map(|(_, n)| n).collect();
+        self.count_lanes();
+    }
+
+    /// Counts the lanes for each need anew after a worker came, went or changed.
     pub(super) fn count_lanes(&mut self) {
         self.lanes.clear();
         for worker in self.workers.values().filter(|worker| worker.is_ready()) {
-            for algorithm in &worker.algorithms {
-                *self.lanes.entry(*algorithm).or_default() += u32::from(worker.lanes);
+            for need in &worker.meets {
+                *self.lanes.entry(*need).or_default() += u32::from(worker.lanes);
             }
         }
         self.may_assign = true;

@@ -13,7 +13,6 @@ use super::event::{DispatchCommand, FailedTask, ResultRow};
 use super::inbox::{Dropped, Received, place};
 use super::leases::Point;
 use super::scheduler::Scheduler;
-use super::sizing::Measured;
 
 /// What a result is to the books.
 enum Standing {
@@ -72,7 +71,7 @@ impl Scheduler {
         let Some(kept) = run.kept.take() else { return };
         self.kept_bytes -= kept.bytes();
         let stage = run.point.stage;
-        self.history.insert((run.algorithm, run.name.clone()), run.measured);
+        self.history.remember(&run.offer.algorithm, &run.name, run.measured);
         self.command(DispatchCommand::StageComputed { run: id, stage, partials: kept.into_results() });
     }
 
@@ -84,10 +83,7 @@ impl Scheduler {
         let Some(run) = self.runs.get_mut(&key.run) else { return };
         run.advanced_by = Some((worker, key));
         let expected_shard_us = match &outcome {
-            Outcome::Opened { name, .. } => {
-                let known = self.history.get(&(run.algorithm, name.clone()));
-                known.and_then(Measured::wall_us_per_shard)
-            }
+            Outcome::Opened { name, .. } => self.history.wall_us_per_shard(&run.offer.algorithm, name),
             Outcome::Done { .. } => None,
         };
         let (run, stage) = (key.run, key.stage);
@@ -102,7 +98,7 @@ impl Scheduler {
                     let message =
                         format!("a result of {} bytes; at most {RESULT_BYTES} are stored", news.bytes);
                     let error = TaskError { kind: TaskErrorKind::Unstorable, message, pointer: None };
-                    self.attempt_failed(worker, news.key, error);
+                    self.attempt_failed(worker, news.key, error, None);
                 }
                 Standing::Counts => {
                     let again = self.inbox.contains(&place(&news.key));
@@ -150,7 +146,7 @@ impl Scheduler {
                             let message = format!("the outcome cannot be read: {error}");
                             let error =
                                 TaskError { kind: TaskErrorKind::Unavailable, message, pointer: None };
-                            self.attempt_failed(worker, key, error);
+                            self.attempt_failed(worker, key, error, None);
                         }
                     }
                 }
@@ -203,7 +199,7 @@ impl Scheduler {
         }
         let finished = run.table.is_finished() && !run.failed;
         if finished {
-            self.history.insert((run.algorithm, run.name.clone()), run.measured);
+            self.history.remember(&run.offer.algorithm, &run.name, run.measured);
         }
         for (worker, key) in acknowledged {
             if let Some(worker) = self.workers.get_mut(&worker) {
@@ -238,7 +234,7 @@ impl Scheduler {
         }
         let error = TaskError { kind: TaskErrorKind::Unstorable, message: detail, pointer: None };
         let worker = from.map(|(worker, _)| worker);
-        let failed = FailedTask { run: id, stage, shard: Some(shard), worker, attempt: 1, error };
+        let failed = FailedTask { run: id, stage, shard: Some(shard), worker, attempt: 1, error, note: None };
         self.give_up_run(failed);
     }
 

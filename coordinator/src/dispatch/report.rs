@@ -7,9 +7,8 @@ use common::clock::Timestamp;
 
 use super::leases::Kind;
 use super::scheduler::Scheduler;
-use super::sizing::Measured;
 use super::workers::{Presence, Worker};
-use crate::status::{ClusterStatus, LaneStatus, QueueStatus, RecentFailure, WorkerStatus};
+use crate::status::{ClusterStatus, LaneStatus, QueueStatus, RecentFailure, SubmitterStatus, WorkerStatus};
 
 /// Over how much time the rate of stored shards is taken.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
@@ -32,7 +31,14 @@ impl Scheduler {
             worker: failed.worker.map(|worker| worker.0),
             message: failed.error.message.clone(),
         });
+        let submitters = self.fair.usage(now).map(|usage| SubmitterStatus {
+            name: usage.submitter.to_owned(),
+            lanes: usage.lanes,
+            lane_seconds: usage.lane_seconds,
+            waiting_runs: usage.waiting as u64,
+        });
         ClusterStatus {
+            submitters: submitters.collect(),
             queue: self.queue_status(now),
             lanes: self.lane_status(),
             shards_per_second: self.rate(now),
@@ -49,7 +55,8 @@ impl Scheduler {
             let planning = run.point.kind == Kind::Advance && run.point.stage.0 == 0;
             queue.runs_queued += u64::from(planning);
             queue.runs_running += u64::from(!planning);
-            let runnable = u64::from(run.table.runnable());
+            queue.runs_paused += u64::from(run.paused);
+            let runnable = if run.paused { 0 } else { u64::from(run.table.runnable()) };
             queue.runnable_tasks += runnable;
             if run.point.kind == Kind::Shards {
                 queue.leased_shards += u64::from(run.table.leased());
@@ -58,10 +65,8 @@ impl Scheduler {
             if runnable > 0 && run.leases.is_empty() {
                 oldest = oldest.max(now.since(run.waits_since));
             }
-            let known = run.measured.wall_us_per_shard().or_else(|| {
-                let before = self.history.get(&(run.algorithm, run.name.clone()));
-                before.and_then(Measured::wall_us_per_shard)
-            });
+            let known = (run.measured.wall_us_per_shard())
+                .or_else(|| self.history.wall_us_per_shard(&run.offer.algorithm, &run.name));
             let seconds = known.map_or(DESIRED_SECONDS, |us| us as f64 / 1e6);
             queue.estimated_lane_seconds += runnable as f64 * seconds;
         }
@@ -108,6 +113,7 @@ impl Scheduler {
 fn describe(worker: &Worker, now: Timestamp, connected_at: DateTime<Utc>) -> WorkerStatus {
     let state = match worker.presence {
         Presence::Ready if worker.leaves || worker.drained => "draining",
+        Presence::Ready if worker.short_of_memory => "short_of_memory",
         Presence::Ready => "ready",
         Presence::Suspect | Presence::Lost | Presence::Unlinked { .. } => "silent",
     };
@@ -123,6 +129,7 @@ fn describe(worker: &Worker, now: Timestamp, connected_at: DateTime<Utc>) -> Wor
         failures: worker.failures,
         cpu_s: worker.cpu_us as f64 / 1e6,
         memory_bytes: worker.memory_bytes,
+        memory_limit_bytes: worker.memory_limit_bytes,
         labels: worker.labels.clone(),
         algorithms: worker.offers.clone(),
         connected_at,

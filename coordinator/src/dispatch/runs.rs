@@ -8,8 +8,9 @@ use common::protocol::{ResultKey, WorkerCommand};
 
 use super::ahead::{Behind, Kept, SHARDS_AHEAD};
 use super::event::{RunOffer, WaitingReason, Work};
-use super::fairness::{AlgorithmNumber, Rank};
+use super::fairness::Rank;
 use super::leases::{Kind, Point};
+use super::needs::{Need, NeedNumber};
 use super::scheduler::Scheduler;
 use super::shards::ShardTable;
 use super::sizing::Measured;
@@ -18,7 +19,7 @@ use super::sizing::Measured;
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) offer: RunOffer,
-    pub(super) algorithm: AlgorithmNumber,
+    pub(super) need: NeedNumber,
     pub(super) point: Point,
     /// Name of the stage, empty for an advance.
     pub(super) name: String,
@@ -37,6 +38,8 @@ pub(super) struct Run {
     pub(super) touched: BTreeSet<WorkerId>,
     /// Until when nothing of it is handed out, because workers may hold parts of it.
     pub(super) held_until: Option<Timestamp>,
+    /// Whether it is held by whoever it belongs to.
+    pub(super) paused: bool,
     /// Whether it failed for good and only waits to be closed.
     pub(super) failed: bool,
     /// Whether it stands in the fair queue.
@@ -52,6 +55,11 @@ impl Run {
     /// Where it stands among its submitter's.
     fn rank(&self) -> Rank {
         Rank::new(self.offer.priority, self.offer.submitted_us, self.offer.run)
+    }
+
+    /// Whether something of it can be handed out, as far as it depends on the run.
+    pub(super) const fn may_be_handed_out(&self) -> bool {
+        self.table.runnable() > 0 && !self.failed && !self.paused && self.held_until.is_none()
     }
 
     /// The key of one of its results.
@@ -75,13 +83,15 @@ impl Scheduler {
             }
         };
         let kept = small.then(Kept::default);
-        let algorithm = self.algorithm_number(&offer.algorithm);
         let id = offer.run;
         let held_until = resumed.then(|| self.now.after(self.settings.listen));
         if let Some(run) = self.runs.get_mut(&id) {
             if run.point >= point {
                 self.oddities.late += 1;
                 return;
+            }
+            if run.point.kind == Kind::Advance {
+                run.told_waiting = None; // a stage that opens takes back what was said
             }
             let before = std::mem::replace(&mut run.point, point);
             run.name = name;
@@ -102,9 +112,10 @@ impl Scheduler {
                 self.revoke(lease); // copies of the advance
             }
         } else {
+            let need = self.need_number(&need_of(&offer));
             let run = Run {
                 offer,
-                algorithm,
+                need,
                 point,
                 name,
                 table,
@@ -116,6 +127,7 @@ impl Scheduler {
                 kept,
                 touched: BTreeSet::new(),
                 held_until,
+                paused: self.paused_runs.contains(&id),
                 failed: false,
                 queued: false,
                 waits_since: self.now,
@@ -142,8 +154,9 @@ impl Scheduler {
         let Some(run) = self.runs.remove(&id) else { return };
         self.kept_bytes -= run.kept.as_ref().map_or(0, Kept::bytes);
         if run.queued {
-            self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
+            self.fair.remove(&run.offer.submitter, run.need, run.rank());
         }
+        self.leave_need(&need_of(&run.offer));
         for worker in &run.touched {
             self.send(*worker, WorkerCommand::Cancel { run: id });
         }
@@ -154,13 +167,13 @@ impl Scheduler {
     /// of that.
     pub(super) fn requeue(&mut self, id: RunId) {
         let Some(run) = self.runs.get_mut(&id) else { return };
-        let wanted = run.table.runnable() > 0 && !run.failed && run.held_until.is_none();
+        let wanted = run.may_be_handed_out();
         if wanted != run.queued {
             run.queued = wanted;
             if wanted {
-                self.fair.insert(&run.offer.submitter, run.algorithm, run.rank());
+                self.fair.insert(&run.offer.submitter, run.need, run.rank());
             } else {
-                self.fair.remove(&run.offer.submitter, run.algorithm, run.rank());
+                self.fair.remove(&run.offer.submitter, run.need, run.rank());
             }
         }
         self.may_assign |= wanted;
@@ -197,13 +210,43 @@ impl Scheduler {
         }
     }
 
-    /// The number of an algorithm in a version; a new one at first sight.
-    pub(super) fn algorithm_number(&mut self, algorithm: &(String, u32)) -> AlgorithmNumber {
-        if let Some(number) = self.algorithms.get(algorithm) {
-            return *number;
+    /// Lets the shards be handed out that rested long enough after a failed attempt.
+    pub(super) fn end_resting(&mut self) {
+        while let Some(&(until, id)) = self.resting.first()
+            && until <= self.now
+        {
+            self.resting.pop_first();
+            if let Some(run) = self.runs.get_mut(&id) {
+                run.table.wake(self.now);
+                self.requeue(id);
+            }
         }
-        let number = AlgorithmNumber::try_from(self.algorithms.len()).unwrap_or(AlgorithmNumber::MAX);
-        self.algorithms.insert(algorithm.clone(), number);
+    }
+
+    /// The number of what a run needs; at first sight it is looked who has it.
+    fn need_number(&mut self, need: &Need) -> NeedNumber {
+        let (number, is_new) = self.needs.take(need);
+        if is_new {
+            for worker in self.workers.values_mut().filter(|worker| worker.has(need)) {
+                worker.meets.insert(number);
+            }
+            self.count_lanes();
+        }
         number
     }
+
+    /// A run that had this need ended.
+    fn leave_need(&mut self, need: &Need) {
+        if let Some(number) = self.needs.leave(need) {
+            for worker in self.workers.values_mut() {
+                worker.meets.remove(&number);
+            }
+            self.lanes.remove(&number);
+        }
+    }
+}
+
+fn need_of(offer: &RunOffer) -> Need {
+    let labels = offer.wants.labels.clone();
+    Need { algorithm: offer.algorithm.clone(), labels, memory_bytes: offer.memory_bytes() }
 }

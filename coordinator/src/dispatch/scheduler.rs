@@ -1,7 +1,7 @@
 //! The decisions of dispatch: takes one fact and the time, returns what should happen.
 //!
 //! [`Scheduler::on`] is the whole interface. Its parts: `runs.rs` keeps the open runs, `presence.rs` who is there;
-//! `assign.rs` hands out, withdraws and copies; `receive.rs` takes results; `hold.rs` compares what workers say they
+//! `assign.rs` hands out, `withdraw.rs` takes back, `stragglers.rs` copies, `pause.rs` holds; `receive.rs` takes results; `hold.rs` compares what workers say they
 //! hold with what they should; `blame.rs` decides what a failure or a death means; `waiting.rs` says why runs wait;
 //! `report.rs` describes it all.
 
@@ -12,11 +12,12 @@ use common::ids::{Epoch, LeaseId, RunId, WorkerId};
 use common::protocol::{ResultKey, WorkerCommand, WorkerFact};
 
 use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, FailedTask};
-use super::fairness::{AlgorithmNumber, FairQueue};
+use super::fairness::FairQueue;
 use super::inbox::Inbox;
 use super::leases::{Kind, Lease, Leases, Point};
+use super::needs::{NeedNumber, Needs};
 use super::runs::Run;
-use super::sizing::Measured;
+use super::sizing::History;
 use super::waiting::Waiting;
 use super::workers::Worker;
 
@@ -33,6 +34,8 @@ pub struct Scheduler {
     pub(super) listening: BTreeSet<(Timestamp, RunId)>,
     /// Whether workers cannot be heard yet.
     pub(super) deaf: bool,
+    /// Runs with shards that rest until then; one that has none any more is passed over.
+    pub(super) resting: BTreeSet<(Timestamp, RunId)>,
     pub(super) waiting: Waiting,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) leases: Leases,
@@ -41,14 +44,16 @@ pub struct Scheduler {
     /// Bytes waiting for the database, as last told, and what was added since.
     pub(super) writer_bytes: u64,
     pub(super) paused: bool,
+    /// Runs that are held, open here or not.
+    pub(super) paused_runs: BTreeSet<RunId>,
     /// Workers that an operator wants empty, connected or not.
     pub(super) drained: BTreeSet<WorkerId>,
-    /// Algorithms that a run or a worker ever named.
-    pub(super) algorithms: BTreeMap<(String, u32), AlgorithmNumber>,
-    /// Lanes of ready workers for each algorithm.
-    pub(super) lanes: BTreeMap<AlgorithmNumber, u32>,
+    /// What open runs need.
+    pub(super) needs: Needs,
+    /// Lanes of ready workers for each need.
+    pub(super) lanes: BTreeMap<NeedNumber, u32>,
     /// What the shards of each algorithm's stages took in the last run that finished one.
-    pub(super) history: BTreeMap<(AlgorithmNumber, String), Measured>,
+    pub(super) history: History,
     /// Whether something happened that may let work be handed out.
     pub(super) may_assign: bool,
     pub(super) heartbeat_due: Timestamp,
@@ -87,6 +92,7 @@ impl Scheduler {
             runs: BTreeMap::new(),
             listening: BTreeSet::new(),
             deaf: false,
+            resting: BTreeSet::new(),
             waiting: Waiting::default(),
             workers: BTreeMap::new(),
             leases: Leases::new(epoch),
@@ -94,10 +100,11 @@ impl Scheduler {
             inbox: Inbox::default(),
             writer_bytes: 0,
             paused: false,
+            paused_runs: BTreeSet::new(),
             drained: BTreeSet::new(),
-            algorithms: BTreeMap::new(),
+            needs: Needs::default(),
             lanes: BTreeMap::new(),
-            history: BTreeMap::new(),
+            history: History::default(),
             may_assign: false,
             heartbeat_due: now,
             oddities: Oddities::default(),
@@ -115,6 +122,7 @@ impl Scheduler {
     #[must_use]
     pub fn on(&mut self, event: DispatchEvent, now: Timestamp) -> Vec<DispatchCommand> {
         self.now = self.now.max(now);
+        let is_tick = matches!(event, DispatchEvent::Tick);
         match event {
             DispatchEvent::Ready { offer, work, resumed } => self.ready(offer, work, resumed),
             DispatchEvent::Closed { run } => self.close(run),
@@ -133,16 +141,17 @@ impl Scheduler {
                 self.writer_bytes = bytes;
             }
             DispatchEvent::DrainAsked { worker, on } => self.drain(worker, on),
-            DispatchEvent::Paused(on) => {
-                self.may_assign |= self.paused && !on;
-                self.paused = on;
-            }
             DispatchEvent::Deaf(deaf) => self.hear(deaf),
+            DispatchEvent::Paused(on) => self.pause_queue(on),
+            DispatchEvent::RunsPaused(runs) => self.pause_runs(runs),
             DispatchEvent::Tick => self.tick(),
         }
         self.ask_for_announced();
         if std::mem::take(&mut self.may_assign) {
             self.assign();
+        }
+        if is_tick {
+            self.tell_waiting(); // what was just handed out does not wait
         }
         self.flush();
         std::mem::take(&mut self.out)
@@ -177,8 +186,8 @@ impl Scheduler {
             WorkerFact::ResultPiece { result, offset, total, cpu_us, bytes } => {
                 self.piece(id, &result, offset, total, cpu_us, &bytes);
             }
-            WorkerFact::Failed { lease, run, stage, shard, error } => {
-                self.attempt_failed(id, ResultKey { lease, run, stage, shard }, error);
+            WorkerFact::Failed { lease, run, stage, shard, error, note } => {
+                self.attempt_failed(id, ResultKey { lease, run, stage, shard }, error, note);
             }
             WorkerFact::HandedBack { leases } => self.handed_back(id, &leases),
             WorkerFact::Leaving => self.dismiss(id),
@@ -198,12 +207,12 @@ impl Scheduler {
         }
         self.watch_workers();
         self.end_listening();
+        self.end_resting();
         for (worker, result, offset) in self.inbox.stalled(self.now) {
             self.send(worker, WorkerCommand::Send { result, offset });
         }
         self.may_assign = true;
         self.copy_stragglers();
-        self.tell_waiting();
         self.sample_rate();
     }
 
@@ -212,6 +221,9 @@ impl Scheduler {
         let lease = self.leases.end(id)?;
         if let Some(run) = self.runs.get_mut(&lease.run) {
             run.leases.remove(&id);
+            if lease.needs_a_lane() {
+                self.fair.occupy(&run.offer.submitter, false);
+            }
             let elapsed = lease
                 .started_at
                 .map_or(0, |start| u64::try_from(self.now.since(start).as_micros()).unwrap_or(u64::MAX));
@@ -244,7 +256,13 @@ impl Scheduler {
         let before = lease.needs_a_lane();
         change(lease);
         let after = lease.needs_a_lane();
-        if let (true, Some(worker)) = (before != after, self.workers.get_mut(&lease.worker)) {
+        if before == after {
+            return;
+        }
+        if let Some(run) = self.runs.get(&lease.run) {
+            self.fair.occupy(&run.offer.submitter, after);
+        }
+        if let Some(worker) = self.workers.get_mut(&lease.worker) {
             if after {
                 worker.active += 1;
             } else {

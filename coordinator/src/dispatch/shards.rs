@@ -9,10 +9,11 @@
 //! ```
 //!
 //! Three bitmaps hold them: `open`, `settled` (storing or stored) and `stored`; what is in neither of the first two is
-//! leased or waits in the retry list. An advance is a stage with a single shard here.
+//! leased, waits in the retry list, or rests after a failed attempt. An advance is a stage with a single shard here.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use common::clock::Timestamp;
 use common::ids::WorkerId;
 use common::run::ShardRange;
 
@@ -30,6 +31,8 @@ pub struct ShardTable {
     /// Open shards that are handed out as they stand here: failed ones, and halves of ranges whose holder died.
     retries: VecDeque<ShardRange>,
     retrying: u32,
+    /// Open shards that are not handed out before a time.
+    resting: BTreeMap<u32, Timestamp>,
     trouble: BTreeMap<u32, Trouble>,
 }
 
@@ -63,6 +66,11 @@ impl ShardTable {
         self.open.count() + self.retrying
     }
 
+    /// The shard that rests and is handed out next, if any does.
+    pub fn next_resting(&self) -> Option<u32> {
+        self.resting.iter().min_by_key(|(shard, until)| (**until, **shard)).map(|(shard, _)| *shard)
+    }
+
     /// Shards whose result is on its way to the database.
     pub const fn storing(&self) -> u32 {
         self.settled.count() - self.stored.count()
@@ -74,8 +82,9 @@ impl ShardTable {
     }
 
     /// Shards that somebody holds.
-    pub const fn leased(&self) -> u32 {
-        self.shards() - self.settled.count() - self.runnable()
+    pub fn leased(&self) -> u32 {
+        let resting = u32::try_from(self.resting.len()).unwrap_or(u32::MAX);
+        self.shards() - self.settled.count() - self.runnable() - resting
     }
 
     /// Whether every shard's result is durable.
@@ -100,7 +109,7 @@ impl ShardTable {
 
     /// Whether nobody holds the shard and no result is here.
     pub fn is_open(&self, shard: u32) -> bool {
-        self.open.contains(shard) || self.retries.iter().any(|range| range.contains(shard))
+        self.open.contains(shard) || self.resting.contains_key(&shard) || self.is_retry(shard)
     }
 
     /// What befell the shard, if anything did.
@@ -133,12 +142,12 @@ impl ShardTable {
 
     /// Takes one particular shard; false if it is not open.
     pub fn claim(&mut self, shard: u32) -> bool {
-        self.open.remove(shard) || self.drop_retry(shard)
+        self.open.remove(shard) || self.resting.remove(&shard).is_some() || self.drop_retry(shard)
     }
 
     /// A leased shard is open again.
     pub fn reopen(&mut self, shard: u32) {
-        if !self.settled.contains(shard) && !self.is_retry(shard) {
+        if !self.settled.contains(shard) && !self.resting.contains_key(&shard) && !self.is_retry(shard) {
             self.open.insert(shard);
         }
     }
@@ -149,12 +158,27 @@ impl ShardTable {
         self.retrying += range.count;
     }
 
+    /// A leased shard is open again, but not handed out before `until`.
+    pub fn rest(&mut self, shard: u32, until: Timestamp) {
+        self.resting.insert(shard, until);
+    }
+
+    /// Lets the shards be handed out that rested long enough.
+    pub fn wake(&mut self, now: Timestamp) {
+        let due: Vec<u32> =
+            self.resting.iter().filter(|(_, until)| **until <= now).map(|(shard, _)| *shard).collect();
+        for shard in due {
+            self.resting.remove(&shard);
+            self.retry(ShardRange { first: shard, count: 1 });
+        }
+    }
+
     /// The shard's result is here and goes to the database. False if one was here before.
     pub fn settle(&mut self, shard: u32) -> bool {
         if shard >= self.shards() || !self.settled.insert(shard) {
             return false;
         }
-        if !self.open.remove(shard) && self.retrying > 0 {
+        if !self.open.remove(shard) && self.resting.remove(&shard).is_none() && self.retrying > 0 {
             self.drop_retry(shard);
         }
         true
@@ -229,6 +253,10 @@ impl ShardTable {
             assert!(seen.insert(shard), "shard {shard} stands in the retry list twice");
             assert!(!self.settled.contains(shard) && !self.open.contains(shard), "retry of shard {shard}");
         }
+        for shard in self.resting.keys() {
+            assert!(seen.insert(*shard), "shard {shard} rests and is to be handed out");
+            assert!(!self.settled.contains(*shard) && !self.open.contains(*shard), "rest of shard {shard}");
+        }
     }
 }
 
@@ -288,6 +316,22 @@ mod tests {
         assert_eq!(counts(&table), (2, 0, 1, 0));
         assert_eq!(table.take_retry(|_| true), Some(range(2, 1)));
         assert_eq!(table.take_retry(|_| true), None);
+    }
+
+    #[test]
+    fn a_resting_shard_holds_up_no_other_and_its_late_result_counts() {
+        let mut table = ShardTable::new(4, &[]);
+        table.take(3);
+        table.rest(0, Timestamp(50));
+        table.rest(1, Timestamp(40));
+        table.rest(2, Timestamp(60));
+        assert_eq!((counts(&table), table.next_resting()), ((1, 0, 0, 0), Some(1)));
+        assert_eq!(table.take(9), Some(range(3, 1)));
+        table.settle(2);
+        table.wake(Timestamp(45));
+        assert_eq!(table.take_retry(|_| true), Some(range(1, 1)));
+        assert!(table.is_open(0) && table.claim(0), "a worker that comes back may hold it");
+        assert_eq!((counts(&table), table.next_resting()), ((0, 3, 1, 0), None));
     }
 
     #[test]

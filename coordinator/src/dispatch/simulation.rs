@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{Epoch, LeaseId, RunId, StageIndex, WorkerId};
+use common::ids::{ContentHash, Epoch, LeaseId, RunId, StageIndex, WorkerId};
 use common::protocol::{
     Announcement, Assignment, Heartbeat, HeldLease, Hello, ResultKey, ShardResult, WorkerCommand, WorkerFact,
 };
@@ -17,7 +17,7 @@ use common::wire;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, ResultRow, RunOffer, Work};
+use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, ResultRow, RunOffer, RunWants, Work};
 use super::scheduler::Scheduler;
 use crate::run::machine::{RunEffect, RunEvent, RunState};
 use crate::store::runs::Until;
@@ -42,6 +42,12 @@ enum Fault {
     Join(u16),
     /// An operator drains a worker, or takes that back.
     Drain(usize, bool),
+    /// An operator pauses the queue, or lets it go on.
+    PauseQueue(bool),
+    /// Somebody pauses a run, or lets it go on.
+    PauseRun(usize, bool),
+    /// A worker comes near the limit of its memory, or leaves it.
+    Memory(usize, bool),
     /// The coordinator is killed; what was not committed is gone.
     Restart,
     /// The database takes longer for a while.
@@ -59,6 +65,9 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => (0_usize..4, 0_u64..8_000).prop_map(|(worker, ms)| Fault::Freeze(worker, ms)),
         2 => (1_u16..4).prop_map(Fault::Join),
         1 => (0_usize..4, any::<bool>()).prop_map(|(worker, on)| Fault::Drain(worker, on)),
+        1 => any::<bool>().prop_map(Fault::PauseQueue),
+        1 => (0_usize..4, any::<bool>()).prop_map(|(run, on)| Fault::PauseRun(run, on)),
+        1 => (0_usize..4, any::<bool>()).prop_map(|(worker, on)| Fault::Memory(worker, on)),
         2 => Just(Fault::Restart),
         1 => (0_u64..2_000).prop_map(Fault::Slow),
         1 => (0_usize..4).prop_map(Fault::Cancel),
@@ -115,6 +124,8 @@ struct Simulation {
     /// Stage sizes of each run.
     wanted: BTreeMap<RunId, Vec<u32>>,
     drained: BTreeSet<WorkerId>,
+    paused: bool,
+    paused_runs: BTreeSet<RunId>,
     commits_at: Timestamp,
     slow_until: Timestamp,
     /// Shards that panicked once already.
@@ -132,6 +143,7 @@ struct SimWorker {
     alive: bool,
     welcome: bool,
     draining: bool,
+    short_of_memory: bool,
     reconnects_at: Option<Timestamp>,
     frozen_until: Timestamp,
     waiting: VecDeque<Assignment>,
@@ -187,6 +199,14 @@ fn duration(run: RunId, shard: u32) -> Duration {
     Duration::from_millis(if mixed.is_multiple_of(50) { 900 } else { u64::from(mixed % 40) })
 }
 
+/// Some runs take a third of a worker's memory for each task, and all share inputs with others.
+fn wants(run: RunId) -> RunWants {
+    let number = run.0.as_u128();
+    let memory_mib = if number.is_multiple_of(3) { 100 } else { 0 };
+    let inputs = vec![ContentHash::of(&[(number % 2) as u8])];
+    RunWants { memory_mib, inputs, ..RunWants::default() }
+}
+
 fn json(shard: u32) -> Vec<u8> {
     format!("{{\"shard\":{shard}}}").into_bytes()
 }
@@ -209,6 +229,8 @@ impl Simulation {
             workers: Vec::new(),
             wanted,
             drained: BTreeSet::new(),
+            paused: false,
+            paused_runs: BTreeSet::new(),
             commits_at: now,
             slow_until: now,
             panicked: BTreeSet::new(),
@@ -230,6 +252,11 @@ impl Simulation {
             let ms = self.now.0 / 1_000;
             while let Some((_, fault)) = faults.pop_front_if(|(at, _)| *at <= ms) {
                 self.strike(fault);
+            }
+            if faults.is_empty() && (self.paused || !self.paused_runs.is_empty()) {
+                self.paused = false;
+                self.paused_runs.clear();
+                self.tell_pauses();
             }
             if faults.is_empty() && self.drained.len() + self.dead() >= self.workers.len() {
                 self.join(2); // somebody has to do it in the end
@@ -283,6 +310,20 @@ impl Simulation {
                 }
                 self.tell(DispatchEvent::DrainAsked { worker, on });
             }
+            Fault::PauseQueue(on) => {
+                self.paused = on;
+                self.tell_pauses();
+            }
+            Fault::PauseRun(n, on) => {
+                let run = *self.wanted.keys().nth(n % self.wanted.len()).unwrap();
+                if on {
+                    self.paused_runs.insert(run);
+                } else {
+                    self.paused_runs.remove(&run);
+                }
+                self.tell_pauses();
+            }
+            Fault::Memory(n, short) => self.workers[n % count].short_of_memory = short,
             Fault::Restart => self.lead(),
             Fault::Slow(ms) => self.slow_until = now.after(Duration::from_millis(ms)),
             Fault::Cancel(n) => {
@@ -315,9 +356,14 @@ impl Simulation {
                         cpu_us: 0,
                         bytes: vec![0; 9],
                     },
-                    2 => {
-                        WorkerFact::Failed { lease: LeaseId::new(Epoch(77), noise), run, stage, shard, error }
-                    }
+                    2 => WorkerFact::Failed {
+                        lease: LeaseId::new(Epoch(77), noise),
+                        run,
+                        stage,
+                        shard,
+                        error,
+                        note: None,
+                    },
                     3 => WorkerFact::HandedBack { leases: vec![lease] },
                     4 => WorkerFact::Heartbeat(Heartbeat {
                         leases: vec![HeldLease {
@@ -334,6 +380,11 @@ impl Simulation {
                 self.tell(DispatchEvent::Heard { worker, incarnation, fact });
             }
         }
+    }
+
+    fn tell_pauses(&mut self) {
+        self.tell(DispatchEvent::Paused(self.paused));
+        self.tell(DispatchEvent::RunsPaused(self.paused_runs.clone()));
     }
 
     fn join(&mut self, lanes: u16) {
@@ -369,6 +420,7 @@ impl Simulation {
         self.leader.scheduler = Scheduler::new(Epoch(self.epoch), settings, self.now);
         self.leader.runs.clear();
         self.leader.writer.clear();
+        self.tell_pauses();
         for worker in self.drained.clone() {
             self.tell(DispatchEvent::DrainAsked { worker, on: true });
         }
@@ -467,6 +519,7 @@ impl Simulation {
             submitter: if run.0.as_u128().is_multiple_of(2) { "ann" } else { "bob" }.to_owned(),
             priority: 0,
             submitted_us: 0,
+            wants: wants(run),
         };
         for effect in effects {
             match effect {
@@ -620,7 +673,7 @@ impl Simulation {
         if shard % 13 == 5 && self.panicked.insert((run, stage.0, shard)) {
             let error =
                 TaskError { kind: TaskErrorKind::Panicked, message: "once".to_owned(), pointer: None };
-            worker.say(WorkerFact::Failed { lease, run, stage, shard: Some(shard), error });
+            worker.say(WorkerFact::Failed { lease, run, stage, shard: Some(shard), error, note: None });
         } else {
             self.computed += 1;
             let wall_us = duration(run, shard).as_micros() as u64;
@@ -672,6 +725,8 @@ impl SimWorker {
             leases: running.chain(waiting).collect(),
             unacknowledged: self.kept.iter().map(|(key, _)| *key).collect(),
             draining: self.draining,
+            memory_limit_bytes: 300 << 20,
+            short_of_memory: self.short_of_memory,
             ..Heartbeat::default()
         }
     }

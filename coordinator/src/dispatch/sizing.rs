@@ -1,5 +1,6 @@
 //! How many shards a range gets: enough that a message is worth its while, few enough that nobody waits at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a range may at most take. Longer ranges would be lost by a death and could not be shared out any more.
@@ -40,6 +41,26 @@ impl Measured {
     #[must_use]
     pub fn bytes_per_shard(&self) -> Option<u64> {
         (self.shards > 0).then(|| self.bytes / self.shards)
+    }
+}
+
+/// What the shards of stages took, by algorithm with version and by the stage's name, in the last run that finished one.
+#[derive(Debug, Default)]
+pub struct History {
+    known: BTreeMap<(String, u32), BTreeMap<String, Measured>>,
+}
+
+impl History {
+    /// Remembers a finished stage.
+    pub fn remember(&mut self, algorithm: &(String, u32), stage: &str, measured: Measured) {
+        let stages = self.known.entry(algorithm.clone()).or_default();
+        stages.insert(stage.to_owned(), measured);
+    }
+
+    /// Mean wall time of a shard in microseconds; none if no run finished such a stage.
+    #[must_use]
+    pub fn wall_us_per_shard(&self, algorithm: &(String, u32), stage: &str) -> Option<u64> {
+        self.known.get(algorithm)?.get(stage)?.wall_us_per_shard()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use common::ids::RunId;
 
 use super::event::{DispatchCommand, WaitingReason};
-use super::fairness::AlgorithmNumber;
+use super::needs::{Need, NeedNumber};
 use super::runs::Run;
 use super::scheduler::Scheduler;
 use super::workers::{Presence, Worker};
@@ -19,8 +19,10 @@ const LOOKED_AT: usize = 500;
 pub(super) struct Waiting {
     /// Runs of which something changed, in that order; each says so itself ([`Run::unsure`]).
     unsure: VecDeque<RunId>,
-    /// What keeps the runs of each algorithm waiting, apart from themselves, as of the last tick.
-    prospects: BTreeMap<AlgorithmNumber, WaitingReason>,
+    /// What keeps the runs with each need waiting, apart from themselves, as of the last tick.
+    prospects: BTreeMap<NeedNumber, WaitingReason>,
+    /// Submitters that used as many lanes as they may, as of the last tick.
+    at_quota: BTreeSet<String>,
 }
 
 impl Scheduler {
@@ -52,58 +54,110 @@ impl Scheduler {
         looked_at
     }
 
-    /// What a run waits for, with the prospects of its algorithm as of the last tick.
+    /// What a run waits for, with the prospects of its need as of the last tick.
     pub(super) fn waits_for(&self, run: &Run) -> Option<WaitingReason> {
-        if run.failed || !run.leases.is_empty() || run.table.runnable() == 0 {
+        if run.failed {
             return None;
         }
-        let prospect = self.waiting.prospects.get(&run.algorithm)?;
-        let may_go_on = matches!(prospect, WaitingReason::Busy | WaitingReason::Database);
-        Some(if may_go_on && run.held_until.is_some() { WaitingReason::Listening } else { prospect.clone() })
+        if run.paused {
+            return Some(WaitingReason::RunPaused); // what runs of it goes on all the same
+        }
+        if !run.leases.is_empty() {
+            return None;
+        }
+        if run.table.runnable() == 0 {
+            return run.table.next_resting().map(|shard| WaitingReason::Backoff { shard });
+        }
+        let prospect = self.waiting.prospects.get(&run.need)?;
+        let may_go_on =
+            matches!(prospect, WaitingReason::Busy | WaitingReason::MemoryInUse | WaitingReason::Database);
+        Some(if may_go_on && run.held_until.is_some() {
+            WaitingReason::Listening
+        } else if may_go_on && self.waiting.at_quota.contains(&run.offer.submitter) {
+            WaitingReason::Quota { lanes: self.settings.user_lanes }
+        } else {
+            prospect.clone()
+        })
     }
 
-    /// Doubts every run of the algorithms whose prospects changed.
+    /// Doubts every run whose need has other prospects now, or whose submitter came to the quota or below it.
     fn compare_prospects(&mut self) {
-        let prospects = self.prospects();
-        if prospects == self.waiting.prospects {
+        let (prospects, at_quota) = (self.prospects(), self.submitters_at_quota());
+        if prospects == self.waiting.prospects && at_quota == self.waiting.at_quota {
             return;
         }
-        let changed = |run: &Run| self.waiting.prospects.get(&run.algorithm) != prospects.get(&run.algorithm);
+        let changed = |run: &Run| {
+            self.waiting.prospects.get(&run.need) != prospects.get(&run.need)
+                || self.waiting.at_quota.contains(&run.offer.submitter)
+                    != at_quota.contains(&run.offer.submitter)
+        };
         let doubtful: Vec<RunId> =
             self.runs.iter().filter(|(_, run)| changed(run)).map(|(id, _)| *id).collect();
         self.waiting.prospects = prospects;
+        self.waiting.at_quota = at_quota;
         for id in doubtful {
             self.doubt_waiting(id);
         }
     }
 
-    /// What keeps a run of each algorithm waiting that nothing of its own holds back.
-    fn prospects(&self) -> BTreeMap<AlgorithmNumber, WaitingReason> {
+    fn submitters_at_quota(&self) -> BTreeSet<String> {
+        let quota = self.settings.user_lanes;
+        let usage = self.fair.usage(self.now).filter(|usage| quota > 0 && usage.lanes >= quota);
+        usage.map(|usage| usage.submitter.to_owned()).collect()
+    }
+
+    /// What keeps a run with each need waiting that nothing of its own holds back.
+    fn prospects(&self) -> BTreeMap<NeedNumber, WaitingReason> {
         let connected = || self.workers.values().filter(|worker| worker.presence == Presence::Ready);
         let anyone = connected().next().is_some();
-        let able = offered_by(connected());
-        let ready = offered_by(connected().filter(|worker| worker.is_ready()));
-        let prospect = |(algorithm, version): &(String, u32), number: AlgorithmNumber| {
+        let prospect = |need: &Need, number: NeedNumber| {
             if self.paused {
-                WaitingReason::Paused
-            } else if !anyone {
-                WaitingReason::NoWorker
-            } else if !able.contains(&number) {
-                WaitingReason::NoWorkerOffers { algorithm: algorithm.clone(), version: *version }
-            } else if !ready.contains(&number) {
+                return WaitingReason::Paused;
+            }
+            if !anyone {
+                return WaitingReason::NoWorker;
+            }
+            if !connected().any(|worker| worker.meets.contains(&number)) {
+                return lacking(need, connected());
+            }
+            let mut ready =
+                connected().filter(|worker| worker.is_ready() && worker.meets.contains(&number)).peekable();
+            if ready.peek().is_none() {
                 WaitingReason::Draining
             } else if self.writer_bytes >= self.settings.writer_bytes {
                 WaitingReason::Database
+            } else if ready.any(|worker| worker.free_lanes() > 0 && self.is_out_of_memory(worker, need)) {
+                WaitingReason::MemoryInUse
             } else {
                 WaitingReason::Busy
             }
         };
-        self.algorithms.iter().map(|(name, &number)| (number, prospect(name, number))).collect()
+        self.needs.iter().map(|(need, number)| (number, prospect(need, number))).collect()
+    }
+
+    fn is_out_of_memory(&self, worker: &Worker, need: &Need) -> bool {
+        worker.short_of_memory || !worker.has_memory_for(need.memory_bytes, &self.leases)
     }
 }
 
-fn offered_by<'a>(workers: impl Iterator<Item = &'a Worker>) -> BTreeSet<AlgorithmNumber> {
-    workers.flat_map(|worker| &worker.algorithms).copied().collect()
+/// What none of the connected workers has of a need.
+fn lacking<'a>(need: &Need, connected: impl Iterator<Item = &'a Worker>) -> WaitingReason {
+    let (algorithm, version) = &need.algorithm;
+    let offering: Vec<&Worker> = connected.filter(|worker| worker.offers.contains(&need.algorithm)).collect();
+    if offering.is_empty() {
+        return WaitingReason::NoWorkerOffers { algorithm: algorithm.clone(), version: *version };
+    }
+    let labelled = offering.iter().filter(|worker| worker.carries(&need.labels));
+    if let Some(most) = labelled.map(|worker| worker.memory_limit_bytes).max() {
+        return WaitingReason::Memory { wanted_mib: need.memory_bytes >> 20, most_mib: most >> 20 };
+    }
+    let nowhere = need.labels.iter().filter(|(key, value)| {
+        !offering.iter().any(|worker| worker.labels.iter().any(|(k, v)| (k, v) == (*key, *value)))
+    });
+    let nowhere: BTreeMap<String, String> =
+        nowhere.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let missing = if nowhere.is_empty() { need.labels.clone() } else { nowhere };
+    WaitingReason::Label { algorithm: algorithm.clone(), missing }
 }
 
 #[cfg(test)]
@@ -116,7 +170,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::dispatch::event::{DispatchEvent, DispatchSettings, RunOffer, Work};
+    use crate::dispatch::event::{DispatchEvent, DispatchSettings, RunOffer, RunWants, Work};
 
     const RUNS: u32 = 10_000;
 
@@ -136,6 +190,7 @@ mod tests {
                 submitter: "ann".to_owned(),
                 priority: 0,
                 submitted_us: i64::from(number),
+                wants: RunWants::default(),
             };
             let work = Work::Advance { stage: StageIndex(0) };
             let event = DispatchEvent::Ready { offer, work, resumed: false };

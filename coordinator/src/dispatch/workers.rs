@@ -1,14 +1,14 @@
 //! What the scheduler knows of each worker.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::clock::Timestamp;
-use common::ids::{LeaseId, WorkerId};
+use common::ids::{ContentHash, LeaseId, WorkerId};
 use common::protocol::{Hello, ResultKey};
 
 use super::event::DispatchSettings;
-use super::fairness::AlgorithmNumber;
 use super::leases::{Lease, Leases};
+use super::needs::{Need, NeedNumber};
 
 /// Whether a worker can be counted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +39,14 @@ pub struct Worker {
     pub build: String,
     /// Host, for people.
     pub host: String,
-    /// Free text pairs.
+    /// What it is.
     pub labels: Vec<(String, String)>,
     /// Tasks it runs at a time.
     pub lanes: u16,
     /// Algorithms and versions it offers.
     pub offers: Vec<(String, u32)>,
-    /// The same as numbers.
-    pub algorithms: BTreeSet<AlgorithmNumber>,
+    /// The needs of open runs that it meets.
+    pub meets: BTreeSet<NeedNumber>,
     /// When it connected.
     pub connected_at: Timestamp,
     /// When it was heard last.
@@ -69,6 +69,12 @@ pub struct Worker {
     pub cpu_us: u64,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
+    /// What it may use of it, in bytes; 0 if it does not know.
+    pub memory_limit_bytes: u64,
+    /// Whether it says that it is near that limit.
+    pub short_of_memory: bool,
+    /// The inputs it told that it has, and those it was given tasks with since.
+    pub inputs: BTreeSet<ContentHash>,
 }
 
 impl Worker {
@@ -78,7 +84,6 @@ impl Worker {
         incarnation: u32,
         hello: &Hello,
         offers: Vec<(String, u32)>,
-        algorithms: BTreeSet<AlgorithmNumber>,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -90,7 +95,7 @@ impl Worker {
             labels: hello.labels.clone(),
             lanes: hello.lanes,
             offers,
-            algorithms,
+            meets: BTreeSet::new(),
             connected_at: now,
             heard_at: now,
             leaves: false,
@@ -102,7 +107,53 @@ impl Worker {
             failures: 0,
             cpu_us: 0,
             memory_bytes: 0,
+            memory_limit_bytes: hello.held.memory_limit_bytes,
+            short_of_memory: false,
+            inputs: BTreeSet::new(),
         }
+    }
+
+    /// Whether it has what a run needs, apart from lanes and memory that are free now.
+    pub fn has(&self, need: &Need) -> bool {
+        self.offers.contains(&need.algorithm)
+            && self.carries(&need.labels)
+            && (need.memory_bytes == 0 || need.memory_bytes <= self.memory_limit_bytes)
+    }
+
+    /// Whether it has all of these labels.
+    pub fn carries(&self, labels: &BTreeMap<String, String>) -> bool {
+        labels.iter().all(|label| self.labels.iter().any(|(key, value)| (key, value) == label))
+    }
+
+    /// Whether it has all of these inputs.
+    pub fn holds(&self, inputs: &[ContentHash]) -> bool {
+        inputs.iter().all(|input| self.inputs.contains(input))
+    }
+
+    /// Whether it may get one more lease; with `prefetch` one that waits behind its lanes. Who is short of memory gets one
+    /// at a time.
+    pub fn is_hungry(&self, prefetch: bool, settings: &DispatchSettings) -> bool {
+        let most = match (self.short_of_memory, prefetch) {
+            (true, _) => 1,
+            (false, true) => self.credit(settings),
+            (false, false) => self.lanes,
+        };
+        self.is_ready() && self.active < most
+    }
+
+    /// Whether its memory suffices for another task of `memory_bytes` beside those it has: for as many of the largest as
+    /// it has lanes, since others wait.
+    pub fn has_memory_for(&self, memory_bytes: u64, leases: &Leases) -> bool {
+        if memory_bytes == 0 {
+            return true;
+        }
+        let mut tasks: Vec<u64> = (self.leases.iter().filter_map(|id| leases.get(*id)))
+            .filter(|lease| lease.needs_a_lane())
+            .map(|lease| lease.memory_bytes)
+            .chain([memory_bytes])
+            .collect();
+        tasks.sort_unstable_by(|a, b| b.cmp(a));
+        tasks.iter().take(usize::from(self.lanes)).sum::<u64>() <= self.memory_limit_bytes
     }
 
     /// Whether it may get work.

@@ -26,6 +26,9 @@ pub struct AlgorithmSummary {
     pub summary: String,
     /// The documents it takes.
     pub inputs: Vec<RoleView>,
+    /// What a worker must be labelled with to get its tasks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Whether a worker that is connected offers this version; absent where the leader is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<bool>,
@@ -86,7 +89,7 @@ pub struct VersionQuery {
 }
 
 fn summary(call: &Call, descriptor: &AlgorithmDescriptor, versions: Vec<u32>) -> AlgorithmSummary {
-    let AlgorithmDescriptor { name, version, summary, inputs, .. } = descriptor;
+    let AlgorithmDescriptor { name, version, summary, inputs, labels, .. } = descriptor;
     let offers = |worker: &crate::status::WorkerStatus| {
         worker.algorithms.iter().any(|(own, number)| own == name && number == version)
     };
@@ -99,6 +102,7 @@ fn summary(call: &Call, descriptor: &AlgorithmDescriptor, versions: Vec<u32>) ->
         versions,
         summary: summary.clone(),
         inputs: inputs.iter().map(role).collect(),
+        labels: labels.clone(),
         offered,
     }
 }

@@ -63,6 +63,8 @@ pub struct HttpSettings {
     pub drain: Duration,
     /// Silence after which a stream gets a comment (15 s: proxies cut at 30 s or 60 s).
     pub stream_keep_alive: Duration,
+    /// Runs that one submitter may have open at a time; 0 for any number (10,000: a bound on a script gone wild, not on work).
+    pub user_runs: u32,
     /// Least time between two live frames of a stream (500 ms: faster is not seen).
     pub stream_pace: Duration,
 }
@@ -77,6 +79,7 @@ impl Default for HttpSettings {
             connections: 2048,
             drain: Duration::from_secs(5),
             stream_keep_alive: Duration::from_secs(15),
+            user_runs: 10_000,
             stream_pace: Duration::from_millis(500),
         }
     }

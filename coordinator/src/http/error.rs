@@ -109,6 +109,8 @@ codes! {
     InvalidPath = UNPROCESSABLE_ENTITY, "invalid_path", "The path is not a valid SQL/JSON path";
     /// A query that took too long or found too much.
     QueryTooExpensive = UNPROCESSABLE_ENTITY, "query_too_expensive", "The query needs more time than allowed";
+    /// The submitter has as many open runs as one may have.
+    QuotaExceeded = TOO_MANY_REQUESTS, "quota_exceeded", "You have as many open runs as one may have";
     /// The database does not answer.
     DatabaseUnavailable = SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer";
     /// Nobody leads the cluster at the moment.
@@ -168,7 +170,11 @@ pub struct ApiError {
 impl ApiError {
     /// An error without findings.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        let retry_after_s = (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+        let retry_after_s = match code.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            StatusCode::TOO_MANY_REQUESTS => Some(5),
+            _ => None,
+        };
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s, allow: None }
     }
 
@@ -216,6 +222,7 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict { code: "run_ended", .. } => Self::new(Code::RunEnded, detail),
             StoreError::Conflict { code: "run_not_ended", .. } => Self::new(Code::RunNotEnded, detail),
             StoreError::Conflict { .. } => Self::new(Code::Conflict, detail),
+            StoreError::Quota { .. } => Self::new(Code::QuotaExceeded, detail),
             StoreError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             StoreError::Stale { .. } => Self::new(Code::PreconditionFailed, detail),
             StoreError::Refused { code: "bad_cursor", .. } => {
@@ -277,6 +284,7 @@ mod tests {
     #[test]
     fn what_may_pass_says_when_to_come_back() {
         assert_eq!(ApiError::new(Code::NoLeader, "x").retry_after_s, Some(2));
+        assert_eq!(ApiError::new(Code::QuotaExceeded, "x").retry_after_s, Some(5));
         assert_eq!(ApiError::new(Code::RunNotFound, "x").retry_after_s, None);
     }
 }

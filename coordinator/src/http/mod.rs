@@ -28,6 +28,7 @@ pub mod runs;
 pub mod schemas;
 pub mod serve;
 pub mod shards;
+pub mod steer;
 pub mod submit;
 pub mod topologies;
 pub mod traffic_matrices;
@@ -69,6 +70,9 @@ routes! {
     GET    "/api/v1/runs"                               runs::list;
     DELETE "/api/v1/runs/{id}"                          runs::delete;
     POST   "/api/v1/runs/{id}/cancel"                   runs::cancel;
+    POST   "/api/v1/runs/{id}/pause"                    steer::pause;
+    POST   "/api/v1/runs/{id}/resume"                   steer::resume;
+    POST   "/api/v1/runs/{id}/retry"                    steer::retry;
     POST   "/api/v1/runs/{id}/resubmit"                 submit::resubmit;
     GET    "/api/v1/runs/{id}/stages"                   runs::stages;
     GET    "/api/v1/runs/{id}/shards"                   shards::shards;

@@ -1,5 +1,7 @@
 //! How runs and their stages look from outside.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -37,6 +39,15 @@ pub struct RunView {
     /// When the result is of no more use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<DateTime<Utc>>,
+    /// What a worker must be labelled with to get its tasks, by the algorithm and by whoever submitted it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB; absent if nobody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// Whether nothing of it is handed out until it is resumed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// `done` or `planned`.
     pub until: &'static str,
     /// Who submitted it.
@@ -220,6 +231,9 @@ impl From<RunRow> for RunView {
             label: row.label,
             priority: row.priority,
             deadline_at: row.deadline_at,
+            worker_labels: row.worker_labels,
+            memory_mib: Some(row.memory_mib).filter(|mib| *mib > 0),
+            paused: row.paused && !row.state.is_end(),
             until: match row.until {
                 crate::store::runs::Until::Done => "done",
                 crate::store::runs::Until::Planned => "planned",

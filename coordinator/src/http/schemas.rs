@@ -95,6 +95,7 @@ mod tests {
                 "properties": { "shards": { "type": "integer", "minimum": 1 }, "mode": { "enum": ["a", "b"] } }
             }),
             report_schema: json!({}),
+            labels: std::collections::BTreeMap::new(),
             stages: vec![],
         }
     }

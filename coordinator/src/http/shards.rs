@@ -62,6 +62,9 @@ pub struct ShardFailure {
     pub kind: String,
     /// For people.
     pub message: String,
+    /// What the algorithm said while it worked at the shard, its last 4 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A page of shards.
@@ -84,8 +87,12 @@ const fn name(state: ShardState) -> &'static str {
 impl From<ShardView> for ShardItem {
     fn from(row: ShardView) -> Self {
         let ShardView { stage, shard, state, attempts, worker, started_at, cpu_us, wall_us, error } = row;
-        let error =
-            error.map(|error| ShardFailure { at: error.at, kind: error.kind, message: error.message });
+        let error = error.map(|error| ShardFailure {
+            at: error.at,
+            kind: error.kind,
+            message: error.message,
+            note: error.note,
+        });
         Self { stage, shard, state: name(state), attempts, worker, started_at, cpu_us, wall_us, error }
     }
 }

@@ -42,6 +42,12 @@ const PRIORITIES: std::ops::RangeInclusive<i16> = -100..=100;
 /// Longest deadline in seconds (a year: beyond it a deadline means nothing).
 const DEADLINE_S: std::ops::RangeInclusive<u64> = 1..=31_536_000;
 
+/// Largest memory of a task in MiB (16 TiB: more than any machine has).
+const MEMORY_MIB: std::ops::RangeInclusive<u32> = 1..=16 << 20;
+
+/// Most labels that a run may ask for.
+const WORKER_LABELS: usize = 16;
+
 /// A run to be started.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +83,12 @@ pub struct NewRunBody {
     /// Answer with an equal run that succeeded, if there is one.
     #[serde(default)]
     pub reuse: bool,
+    /// Only workers with all of these labels get its tasks, beside those that the algorithm asks for.
+    #[serde(default)]
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB: no worker gets more tasks at a time than it has memory for.
+    #[serde(default)]
+    pub memory_mib: Option<u32>,
 }
 
 /// Where an input of a run comes from: exactly one of `id`, `document` and `run`.
@@ -102,12 +114,14 @@ pub struct InputRef {
 /// Accepts a run. It and its inputs are durable before the answer is sent.
 #[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = NewRunBody,
     responses((status = 202, description = "Accepted", body = RunView), (status = 200, description = "An equal run that succeeded answers (`reuse`)", body = RunView),
-        (status = 422, description = "Something in it cannot be used", body = Problem), (status = 503, description = "No worker announced any algorithm yet", body = Problem)))]
+        (status = 422, description = "Something in it cannot be used", body = Problem),
+        (status = 429, description = "The submitter has as many open runs as one may have", body = Problem), (status = 503, description = "No worker announced any algorithm yet", body = Problem)))]
 pub async fn submit(call: Call) -> Outcome {
     let body: NewRunBody = call.json()?;
     check_order(&body)?;
     let algorithm = algorithm(&call, &body.algorithm, body.version).await?;
     let params = params(&call, &algorithm, body.params)?;
+    let worker_labels = worker_labels(&algorithm, body.worker_labels)?;
     let (inputs, documents) = inputs(&call, &algorithm, body.inputs).await?;
     let run = NewRun {
         algorithm: algorithm.name,
@@ -121,14 +135,18 @@ pub async fn submit(call: Call) -> Outcome {
         deadline_at: body.deadline_s.map(|seconds| clock::wall() + Duration::from_secs(seconds)),
         until: body.until,
         submitter: call.principal.name().to_owned(),
+        worker_labels,
+        memory_mib: body.memory_mib.unwrap_or(0),
         reuse: body.reuse,
+        most_open: call.context.settings.user_runs,
     };
     accept(&call, run).await
 }
 
 /// Starts a new run of the same algorithm version on the same inputs, parameters and seed.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/resubmit", tag = "runs", params(("id" = String, Path, description = "Its id")),
-    responses((status = 202, description = "The new run", body = RunView)))]
+    responses((status = 202, description = "The new run", body = RunView),
+        (status = 429, description = "The submitter has as many open runs as one may have", body = Problem)))]
 pub async fn resubmit(call: Call) -> Outcome {
     let old = call.context.store.run(run_id(&call)?).await?;
     let run = NewRun {
@@ -143,7 +161,10 @@ pub async fn resubmit(call: Call) -> Outcome {
         deadline_at: None,
         until: old.until,
         submitter: call.principal.name().to_owned(),
+        worker_labels: old.worker_labels,
+        memory_mib: old.memory_mib,
         reuse: false,
+        most_open: call.context.settings.user_runs,
     };
     accept(&call, run).await
 }
@@ -167,10 +188,24 @@ fn check_order(body: &NewRunBody) -> Result<(), ApiError> {
     if !PRIORITIES.contains(&body.priority) {
         return wrong("/priority", format!("{} is not −100 to 100", body.priority));
     }
-    if let Some(seconds) = body.deadline_s
-        && !DEADLINE_S.contains(&seconds)
+    check_deadline(body.deadline_s)?;
+    if let Some(mib) = body.memory_mib
+        && !MEMORY_MIB.contains(&mib)
     {
-        return wrong("/deadline_s", format!("{seconds} is not 1 to {}", DEADLINE_S.end()));
+        return wrong("/memory_mib", format!("{mib} is not 1 to {}", MEMORY_MIB.end()));
+    }
+    if body.worker_labels.len() > WORKER_LABELS {
+        return wrong("/worker_labels", format!("a run asks for at most {WORKER_LABELS} labels"));
+    }
+    for (key, value) in &body.worker_labels {
+        let long = |text: &str| text.chars().count() > LABEL_CHARS || text.chars().any(char::is_control);
+        if key.is_empty() || long(key) || long(value) {
+            let pointer = format!("/worker_labels/{}", json::escape(key));
+            let detail = format!(
+                "the name and the value of a label have at most {LABEL_CHARS} characters, no control characters, and the name has one"
+            );
+            return wrong(&pointer, detail);
+        }
     }
     if let Some(label) = &body.label
         && (label.chars().count() > LABEL_CHARS || label.chars().any(char::is_control))
@@ -181,6 +216,33 @@ fn check_order(body: &NewRunBody) -> Result<(), ApiError> {
         );
     }
     Ok(())
+}
+
+/// Refuses a deadline that means nothing.
+pub fn check_deadline(seconds: Option<u64>) -> Result<(), ApiError> {
+    match seconds {
+        Some(seconds) if !DEADLINE_S.contains(&seconds) => Err(ApiError::at(
+            Code::InvalidBody,
+            "/deadline_s",
+            format!("{seconds} is not 1 to {}", DEADLINE_S.end()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a worker must be labelled with: what the algorithm asks for, and what the run does.
+fn worker_labels(
+    algorithm: &AlgorithmDescriptor,
+    mut asked: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    for (key, value) in &algorithm.labels {
+        if let Some(other) = asked.insert(key.clone(), value.clone()).filter(|other| other != value) {
+            let detail = format!("{} needs workers with {key}={value}, not {key}={other}", algorithm.name);
+            let pointer = format!("/worker_labels/{}", json::escape(key));
+            return Err(ApiError::at(Code::InvalidBody, pointer, detail));
+        }
+    }
+    Ok(asked)
 }
 
 async fn algorithm(call: &Call, name: &str, version: Option<u32>) -> Result<AlgorithmDescriptor, ApiError> {

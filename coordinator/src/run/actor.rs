@@ -11,7 +11,7 @@ use ractor_cluster::RactorMessage;
 
 use super::machine::{RunEffect, RunEvent, RunState, STATE_AHEAD_BYTES};
 use crate::dispatch::actor::DispatchMessage;
-use crate::dispatch::event::{DispatchEvent, RunOffer, Work};
+use crate::dispatch::event::{DispatchEvent, RunOffer, RunWants, Work};
 use crate::dispatch::unstored::Unstored;
 use crate::store::runs::{Resumed, RunRow};
 use crate::store::writer::{Fact, RunEnd, WriterHandle};
@@ -140,5 +140,10 @@ fn offer(run: &RunRow) -> RunOffer {
         submitter: run.submitter.clone(),
         priority: i32::from(run.priority),
         submitted_us: run.created_at.timestamp_micros(),
+        wants: RunWants {
+            labels: run.worker_labels.clone(),
+            memory_mib: run.memory_mib,
+            inputs: run.inputs.iter().map(|input| input.hash).collect(),
+        },
     }
 }

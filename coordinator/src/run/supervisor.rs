@@ -43,12 +43,14 @@ pub enum SupervisorMessage {
     Look,
     /// Look at the runs of which there were notices.
     LookAtNoticed,
-    /// The ids of all open runs, as they were read.
-    Open(Result<Vec<RunId>, StoreError>),
+    /// The ids of all open runs, as this look found them.
+    Open(u64, Result<Vec<RunId>, StoreError>),
     /// The rows of those of some runs that are open, as they were read.
     Rows {
         /// Which were asked for.
         asked: Vec<RunId>,
+        /// The look that found them.
+        look: u64,
         /// Those of them that are open.
         rows: Result<Vec<RunRow>, StoreError>,
         /// Whether others are to be looked for after these.
@@ -58,11 +60,13 @@ pub enum SupervisorMessage {
     Phases {
         /// Which were asked for.
         asked: Vec<RunId>,
+        /// The look that found them.
+        look: u64,
         /// Those of them that are not deleted.
         phases: Result<BTreeMap<RunId, RunPhase>, StoreError>,
     },
-    /// What is stored of an open run.
-    Stored(RunId, Result<Box<Resumed>, StoreError>),
+    /// What is stored of an open run, as this look found it.
+    Stored(RunId, u64, Result<Box<Resumed>, StoreError>),
     /// Answer when everything before this is done.
     Reached(oneshot::Sender<()>),
 }
@@ -84,7 +88,7 @@ pub struct SupervisorState {
     around: SupervisorArguments,
     runs: Roster<ActorRef<RunMessage>>,
     actors: HashMap<ActorId, RunId>,
-    /// Begun runs to be looked at.
+    /// Runs that are begun or ended, to be looked at.
     noticed: BTreeSet<RunId>,
     /// Whether a look is under way.
     looking: bool,
@@ -127,22 +131,22 @@ impl Actor for RunSupervisor {
             }
             SupervisorMessage::Look => state.look(&myself),
             SupervisorMessage::LookAtNoticed => state.look_at_noticed(&myself),
-            SupervisorMessage::Open(open) => state.compare(&myself, open),
-            SupervisorMessage::Rows { asked, rows, more } => {
+            SupervisorMessage::Open(look, open) => state.compare(&myself, look, open),
+            SupervisorMessage::Rows { asked, look, rows, more } => {
                 state.runs.end_reading(&asked);
                 match rows {
-                    Ok(rows) => state.open_all(&myself, rows, more).await,
+                    Ok(rows) => state.open_all(&myself, look, rows, more).await,
                     Err(error) => tracing::warn!(%error, "open runs cannot be read"),
                 }
             }
-            SupervisorMessage::Phases { asked, phases } => match phases {
-                Ok(phases) => state.compare_phases(&asked, &phases),
+            SupervisorMessage::Phases { asked, look, phases } => match phases {
+                Ok(phases) => state.compare_phases(&myself, &asked, look, &phases),
                 Err(error) => tracing::warn!(%error, "runs cannot be looked at"),
             },
-            SupervisorMessage::Stored(run, stored) => {
+            SupervisorMessage::Stored(run, look, stored) => {
                 state.runs.end_reading(&[run]);
                 match stored {
-                    Ok(stored) if !stored.run.state.is_end() => state.begin(&myself, *stored).await,
+                    Ok(stored) if !stored.run.state.is_end() => state.begin(&myself, look, *stored).await,
                     Ok(_) | Err(StoreError::NotFound(_)) => {}
                     Err(error) => tracing::warn!(%run, %error, "a run cannot be resumed yet"),
                 }
@@ -183,64 +187,89 @@ impl SupervisorState {
         if std::mem::replace(&mut self.looking, true) {
             return;
         }
+        let look = self.runs.begin_look();
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
-            let _ = myself.cast(SupervisorMessage::Open(store.open_run_ids().await));
+            let _ = myself.cast(SupervisorMessage::Open(look, store.open_run_ids().await));
         });
     }
 
     /// Reads what is open and unknown, looks at what is begun and not open.
-    fn compare(&mut self, myself: &ActorRef<SupervisorMessage>, open: Result<Vec<RunId>, StoreError>) {
+    fn compare(
+        &mut self,
+        myself: &ActorRef<SupervisorMessage>,
+        look: u64,
+        open: Result<Vec<RunId>, StoreError>,
+    ) {
         self.looking = false;
         match open {
             Ok(open) => {
-                let look = self.runs.compare(&open);
-                self.noticed.extend(look.missing);
-                if !look.unknown.is_empty() {
-                    self.read_rows(myself, look.unknown, look.more);
+                let found = self.runs.compare(&open, look);
+                self.noticed.extend(found.missing);
+                if !found.unknown.is_empty() {
+                    self.read_rows(myself, found.unknown, found.more);
                 }
             }
             Err(error) => tracing::warn!(%error, "the open runs cannot be read"),
         }
     }
 
-    /// Reads the rows of runs that are unknown.
+    /// Reads the rows of runs that are not begun.
     fn read_rows(&mut self, myself: &ActorRef<SupervisorMessage>, asked: Vec<RunId>, more: bool) {
         self.runs.begin_reading(&asked);
+        let look = self.runs.begin_look();
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
             let rows = store.open_runs_of(&asked).await;
-            let _ = myself.cast(SupervisorMessage::Rows { asked, rows, more });
+            let _ = myself.cast(SupervisorMessage::Rows { asked, look, rows, more });
         });
     }
 
     /// Reads where the runs stand of which there were notices.
     fn look_at_noticed(&mut self, myself: &ActorRef<SupervisorMessage>) {
-        let noticed = std::mem::take(&mut self.noticed);
-        let asked: Vec<RunId> = noticed.into_iter().filter(|run| self.runs.handle(*run).is_some()).collect();
+        let asked: Vec<RunId> = std::mem::take(&mut self.noticed).into_iter().collect();
         if asked.is_empty() {
             return;
         }
+        let look = self.runs.begin_look();
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
             let phases = store.phases(&asked).await;
-            let _ = myself.cast(SupervisorMessage::Phases { asked, phases });
+            let _ = myself.cast(SupervisorMessage::Phases { asked, look, phases });
         });
     }
 
-    /// Tells the runs that somebody else ended or deleted.
-    fn compare_phases(&self, asked: &[RunId], phases: &BTreeMap<RunId, RunPhase>) {
+    /// Tells the runs that somebody else ended or deleted, and begins those that ended and are tried again.
+    fn compare_phases(
+        &mut self,
+        myself: &ActorRef<SupervisorMessage>,
+        asked: &[RunId],
+        look: u64,
+        phases: &BTreeMap<RunId, RunPhase>,
+    ) {
+        let mut again = Vec::new();
         for run in asked {
-            if matches!(phases.get(run), None | Some(RunPhase::Cancelled)) {
-                self.tell(*run, RunEvent::EndedElsewhere);
+            match phases.get(run) {
+                None | Some(RunPhase::Cancelled) => self.tell(*run, RunEvent::EndedElsewhere),
+                Some(phase) if !phase.is_end() && self.runs.is_new(*run, look) => again.push(*run),
+                Some(_) => {}
             }
+        }
+        if !again.is_empty() {
+            self.read_rows(myself, again, false);
         }
     }
 
     /// Begins runs whose rows are open, and looks for `more`.
-    async fn open_all(&mut self, myself: &ActorRef<SupervisorMessage>, rows: Vec<RunRow>, more: bool) {
+    async fn open_all(
+        &mut self,
+        myself: &ActorRef<SupervisorMessage>,
+        look: u64,
+        rows: Vec<RunRow>,
+        more: bool,
+    ) {
         for row in rows {
-            self.open(myself, row).await;
+            self.open(myself, look, row).await;
         }
         if more {
             self.look(myself);
@@ -248,26 +277,27 @@ impl SupervisorState {
     }
 
     /// Begins a run whose row is open, unless it is known.
-    async fn open(&mut self, myself: &ActorRef<SupervisorMessage>, row: RunRow) {
+    async fn open(&mut self, myself: &ActorRef<SupervisorMessage>, look: u64, row: RunRow) {
         let run = row.id;
-        if !self.runs.is_unknown(run) {
+        if !self.runs.is_new(run, look) {
             return;
         }
         if row.stage.is_none() {
             let stored = Resumed { run: row, stages: Vec::new(), stored: Vec::new() };
-            return self.begin(myself, stored).await;
+            return self.begin(myself, look, stored).await;
         }
         self.runs.begin_reading(&[run]);
+        let look = self.runs.begin_look();
         let (store, myself) = (self.around.store.clone(), myself.clone());
         tokio::spawn(async move {
             let stored = store.resume(run).await.map(Box::new);
-            let _ = myself.cast(SupervisorMessage::Stored(run, stored));
+            let _ = myself.cast(SupervisorMessage::Stored(run, look, stored));
         });
     }
 
-    async fn begin(&mut self, myself: &ActorRef<SupervisorMessage>, stored: Resumed) {
+    async fn begin(&mut self, myself: &ActorRef<SupervisorMessage>, look: u64, stored: Resumed) {
         let run = stored.run.id;
-        if !self.runs.is_unknown(run) {
+        if !self.runs.is_new(run, look) {
             return;
         }
         let SupervisorArguments { dispatch, writer, unstored, .. } = &self.around;
@@ -285,7 +315,6 @@ impl SupervisorState {
     fn ended(&mut self, actor: ActorId) {
         let Some(run) = self.actors.remove(&actor) else { return };
         self.runs.ended(run);
-        self.noticed.remove(&run);
     }
 
     /// A run's actor broke: what dispatch knows of the run is dropped, and the next look resumes it from the database.

@@ -19,6 +19,14 @@ pub enum StoreError {
         /// For people.
         detail: String,
     },
+    /// The submitter has as many open runs as one may have.
+    #[error(
+        "you have {most} open runs, as many as one may have: wait until one of them ended, or cancel one"
+    )]
+    Quota {
+        /// How many.
+        most: u32,
+    },
     /// The idempotency key was used before with another body.
     #[error("the idempotency key was used before for another request")]
     KeyReused,

@@ -68,6 +68,8 @@ pub struct ShardError {
     pub kind: String,
     /// For people.
     pub message: String,
+    /// What the algorithm said while it worked at the shard.
+    pub note: Option<String>,
 }
 
 /// Shards looked at in one statement, at most.
@@ -77,10 +79,10 @@ const WINDOWS: usize = 20;
 
 /// Shards `$3 .. $4` of stage `$2`, with what is stored and what failed.
 const SHARDS: &str = "SELECT n.shard, r.run_id IS NOT NULL AS stored, r.started_at, r.cpu_us, r.wall_us,
-        coalesce(r.worker, f.worker) AS worker, coalesce(f.attempts, 0) AS attempts, f.at, f.kind, f.message
+        coalesce(r.worker, f.worker) AS worker, coalesce(f.attempts, 0) AS attempts, f.at, f.kind, f.message, f.note
    FROM generate_series($3::int4, $4::int4 - 1) AS n (shard)
    LEFT JOIN shard_results r ON r.run_id = $1 AND r.stage = $2 AND r.shard = n.shard
-   LEFT JOIN (SELECT shard, count(*) OVER (PARTITION BY shard) AS attempts, worker, at, kind, message,
+   LEFT JOIN (SELECT shard, count(*) OVER (PARTITION BY shard) AS attempts, worker, at, kind, message, note,
                      row_number() OVER (PARTITION BY shard ORDER BY seq DESC) AS newest
                 FROM shard_failures WHERE run_id = $1 AND stage = $2 AND shard >= $3 AND shard < $4) f
      ON f.shard = n.shard AND f.newest = 1
@@ -267,6 +269,7 @@ fn view(stage: i32, row: &Row) -> ShardView {
             at,
             kind: row.get("kind"),
             message: row.get("message"),
+            note: row.get("note"),
         }),
     }
 }

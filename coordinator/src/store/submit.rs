@@ -42,8 +42,14 @@ pub struct NewRun {
     pub until: Until,
     /// Who submits.
     pub submitter: String,
+    /// What a worker must be labelled with to get its tasks.
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB; 0 if it does not say.
+    pub memory_mib: u32,
     /// Answer with an equal run that succeeded, if there is one.
     pub reuse: bool,
+    /// Open runs that the submitter may have with it; 0 for any number.
+    pub most_open: u32,
 }
 
 /// What became of a submission.
@@ -89,14 +95,19 @@ impl Store {
     /// Accepts a run: run, documents and idempotency key in one transaction, durable when this returns.
     ///
     /// # Errors
-    /// `KeyReused` for a known key with another body; `NotFound` if a document of an input is missing; `Refused` for
-    /// parameters that Postgres does not take.
+    /// `KeyReused` for a known key with another body; `Quota` if the submitter has as many open runs as one may have;
+    /// `NotFound` if a document of an input is missing; `Refused` for parameters that Postgres does not take.
     pub async fn submit(&self, run: NewRun, idempotency: Option<Idempotency>) -> Result<Submitted> {
         let fingerprint = run.fingerprint()?;
         let mut client = self.client().await?;
-        if idempotency.is_none() && !run.reuse && run.inputs.is_empty() && run.documents.is_empty() {
+        if idempotency.is_none()
+            && !run.reuse
+            && run.inputs.is_empty()
+            && run.documents.is_empty()
+            && let Some(below) = far_below(run.most_open)
             // a single statement is a transaction by itself: one round trip instead of three
-            let run = insert(&client, &run, fingerprint).await?;
+            && let Some(run) = insert(&client, &run, fingerprint, below).await?
+        {
             self.hint_submitted(run.id);
             return Ok(Submitted { run, replayed: false, reused: false });
         }
@@ -111,7 +122,7 @@ impl Store {
             equal
         } else {
             put_documents(&transaction, &run).await?;
-            insert(&transaction, &run, fingerprint).await?
+            insert_within_quota(&transaction, &run, fingerprint).await?
         };
         idempotency::keep(&transaction, idempotency.as_ref(), &answer).await?;
         transaction.commit().await?;
@@ -127,6 +138,57 @@ async fn find_equal(transaction: &Transaction<'_>, fingerprint: ContentHash) -> 
         ))
         .await?;
     Ok(transaction.query_opt(&select, &[&fingerprint.0.as_slice()]).await?.as_ref().map(read))
+}
+
+/// Submissions of one submitter that may be under way at the same time: with so few places left they are counted one after
+/// the other.
+const NEAR_QUOTA: u32 = 1_000;
+
+/// How many open runs of a submitter are so far below the quota that nobody need be waited for, 0 for any number; none if
+/// the quota is so low that every submission has to be counted exactly.
+fn far_below(most: u32) -> Option<i64> {
+    if most == 0 { Some(0) } else { most.checked_sub(NEAR_QUOTA).filter(|left| *left > 0).map(i64::from) }
+}
+
+/// Inserts a run unless its submitter has as many open runs as one may have.
+async fn insert_within_quota(
+    transaction: &Transaction<'_>,
+    run: &NewRun,
+    fingerprint: ContentHash,
+) -> Result<RunRow> {
+    if let Some(below) = far_below(run.most_open)
+        && let Some(row) = insert(transaction, run, fingerprint, below).await?
+    {
+        return Ok(row);
+    }
+    take_turn(transaction, &run.submitter).await?;
+    let row = insert(transaction, run, fingerprint, i64::from(run.most_open)).await?;
+    row.ok_or(StoreError::Quota { most: run.most_open })
+}
+
+/// Waits until no other transaction of the submitter is between counting and committing: no two take the last place.
+async fn take_turn(transaction: &Transaction<'_>, submitter: &str) -> Result<()> {
+    let lock = transaction
+        .prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended('quota ' || $1, 0))")
+        .await?;
+    transaction.execute(&lock, &[&&*storable(submitter)]).await?;
+    Ok(())
+}
+
+/// Refuses what this transaction made if with it the submitter has more open runs than `most`; 0 is any number.
+pub(super) async fn check_quota(transaction: &Transaction<'_>, submitter: &str, most: u32) -> Result<()> {
+    if most == 0 {
+        return Ok(());
+    }
+    take_turn(transaction, submitter).await?;
+    let count = transaction
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT FROM runs WHERE submitter = $1 AND state IN ('queued', 'running')
+                                    LIMIT $2::int8 + 1) AS o",
+        )
+        .await?;
+    let open: i64 = transaction.query_one(&count, &[&&*storable(submitter), &i64::from(most)]).await?.get(0);
+    if open > i64::from(most) { Err(StoreError::Quota { most }) } else { Ok(()) }
 }
 
 /// Makes the documents that came with the request durable, and checks that the others are.
@@ -146,7 +208,13 @@ async fn put_documents(transaction: &Transaction<'_>, run: &NewRun) -> Result<()
     Ok(())
 }
 
-async fn insert(client: &impl GenericClient, run: &NewRun, fingerprint: ContentHash) -> Result<RunRow> {
+/// Inserts a run, unless its submitter has `below` open runs or more; 0 is any number.
+async fn insert(
+    client: &impl GenericClient,
+    run: &NewRun,
+    fingerprint: ContentHash,
+    below: i64,
+) -> Result<Option<RunRow>> {
     let id = RunId(Uuid::now_v7());
     let spec = serde_json::to_vec(&run.spec()).expect("a spec is plain data");
     let inputs = serde_json::to_string(&run.inputs).expect("inputs are plain data");
@@ -154,13 +222,18 @@ async fn insert(client: &impl GenericClient, run: &NewRun, fingerprint: ContentH
         Until::Done => "done",
         Until::Planned => "planned",
     };
+    let labels = serde_json::to_string(&run.worker_labels).expect("labels are plain data");
     let label = run.label.as_deref().map(storable);
     let statement = client
         .prepare_cached(&format!(
             "WITH run AS (
                  INSERT INTO runs (id, algorithm, version, params, spec, inputs, seed, fingerprint, label, priority,
-                                   deadline_at, until, submitter, last_event)
-                 VALUES ($1, $2, $3, $4::text::jsonb, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13, 1)
+                                   deadline_at, until, submitter, last_event, worker_labels, memory_mib)
+                 SELECT $1::uuid, $2::text, $3::int4, $4::text::jsonb, $5::bytea, $6::text::jsonb, $7::int8, $8::bytea,
+                        $9::text, $10::int2, $11::timestamptz, $12::text, $13::text, 1, $14::text::jsonb, $15::int4
+                  WHERE $16::int8 = 0
+                     OR $16::int8 > (SELECT count(*) FROM (SELECT FROM runs WHERE submitter = $13::text
+                                         AND state IN ('queued', 'running') LIMIT $16::int8) AS o)
                  RETURNING *),
              event AS (
                  INSERT INTO run_events (run_id, seq, kind, body)
@@ -169,7 +242,7 @@ async fn insert(client: &impl GenericClient, run: &NewRun, fingerprint: ContentH
         ))
         .await?;
     let row = client
-        .query_one(
+        .query_opt(
             &statement,
             &[
                 &id.0,
@@ -185,8 +258,11 @@ async fn insert(client: &impl GenericClient, run: &NewRun, fingerprint: ContentH
                 &run.deadline_at,
                 &until,
                 &&*storable(&run.submitter),
+                &labels,
+                &i32::try_from(run.memory_mib).unwrap_or(i32::MAX),
+                &below,
             ],
         )
         .await?;
-    Ok(read(&row))
+    Ok(row.as_ref().map(read))
 }

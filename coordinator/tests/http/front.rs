@@ -137,6 +137,7 @@ pub fn spin() -> AlgorithmDescriptor {
             },
         }),
         report_schema: json!({ "type": "object" }),
+        labels: std::collections::BTreeMap::new(),
         stages: vec![StageDescriptor { name: "spin".into(), does: "spins".into() }],
     }
 }
@@ -192,6 +193,7 @@ pub fn status() -> ClusterStatus {
         failures: 0,
         cpu_s: 0.0,
         memory_bytes: 1,
+        memory_limit_bytes: 2,
         labels: vec![],
         algorithms: vec![("spin".into(), 1)],
         connected_at: now,

@@ -118,6 +118,7 @@ async fn an_algorithm_is_known_by_what_workers_say_of_it() {
         inputs: Vec::new(),
         params_schema: json!({"type": "object", "properties": {"iterations": {"default": 1.5e3}}}),
         report_schema: json!(true),
+        labels: std::collections::BTreeMap::new(),
         stages: Vec::new(),
     };
     assert_eq!(store.algorithm("rwa", None).await.unwrap(), None);

@@ -10,6 +10,7 @@ mod notifications;
 mod proxy;
 mod query;
 mod runs;
+mod scheduling;
 mod submit;
 mod support;
 mod throughput;

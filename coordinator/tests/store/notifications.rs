@@ -62,6 +62,7 @@ async fn whatever_happens_to_a_run_is_hinted_at() {
         inputs: Vec::new(),
         params_schema: true.into(),
         report_schema: true.into(),
+        labels: std::collections::BTreeMap::new(),
         stages: Vec::new(),
     };
     store.announce_algorithms(std::slice::from_ref(&algorithm)).await.unwrap();

@@ -175,6 +175,7 @@ async fn shards_are_listed_by_state_and_worker() {
             worker: Some(lost),
             kind: kind.to_owned(),
             message: "index 7 of \0 slots".to_owned(),
+            note: (kind == "timed_out").then(|| "at\0 slot 7".to_owned()),
         });
     }
     leader.handle.submit(shard(run, 0, 0));
@@ -205,6 +206,15 @@ async fn shards_are_listed_by_state_and_worker() {
     assert_eq!(all[3].attempts, 2);
     let error = all[3].error.as_ref().unwrap();
     assert_eq!((error.kind.as_str(), error.message.as_str()), ("timed_out", "index 7 of \u{fffd} slots"));
+    assert_eq!(error.note.as_deref(), Some("at\u{fffd} slot 7"));
+    assert_eq!(all[1].error.as_ref().unwrap().note, None);
+    let told = store.events(run, 0, 100).await.unwrap();
+    let notes: Vec<bool> = told
+        .iter()
+        .filter(|event| event.kind == "shard_failed")
+        .map(|event| event.body.get().contains("slot 7\""))
+        .collect();
+    assert_eq!(notes, [false, false, true], "an event tells it too, and only what was said");
     assert_eq!(all[4].state, ShardState::Open);
 
     let filtered = async |filter| list(filter).await.iter().map(|s| (s.stage, s.shard)).collect::<Vec<_>>();

@@ -56,7 +56,10 @@ pub fn new_run(params: &str) -> NewRun {
         deadline_at: None,
         until: Until::Done,
         submitter: "ada".to_owned(),
+        worker_labels: std::collections::BTreeMap::new(),
+        memory_mib: 0,
         reuse: false,
+        most_open: 0,
     }
 }
 

@@ -145,7 +145,7 @@ async fn a_worker_that_lies_changes_nothing() {
         let error = TaskError { kind: TaskErrorKind::Infeasible, message: "a lie".to_owned(), pointer: None };
         let lease = LeaseId::new(Epoch(1), number);
         let shard = Some(number);
-        liar.say(WorkerFact::Failed { lease, run, stage: StageIndex(1), shard, error });
+        liar.say(WorkerFact::Failed { lease, run, stage: StageIndex(1), shard, error, note: None });
     }
     // a result of another size than said, one that is too large, pieces that nobody asked for
     let key = ResultKey { lease, run, stage: StageIndex(0), shard: Some(5) };

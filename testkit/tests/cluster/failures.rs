@@ -1,6 +1,6 @@
 //! Shards fail: what recurs is not repeated, what may not is tried elsewhere, and the run says which shard it was.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::cluster::{Cluster, Shape};
 
 use crate::RUN;
@@ -78,8 +78,11 @@ async fn a_shard_that_takes_processes_down_is_found_and_the_rest_of_the_cluster_
 async fn a_shard_that_hangs_is_given_up_after_its_time() {
     let shape = Shape::workers(4).coordinator("--shard-timeout-s=1");
     let cluster = Cluster::start(shape).await.unwrap();
-    let run = cluster.spin(json!({ "shards": 4, "hang_at": 2 })).await.unwrap();
+    let run = cluster.spin(json!({ "shards": 4, "hang_at": 2, "note": "slot 7" })).await.unwrap();
     let run = cluster.end(&run.id, 2 * RUN).await.unwrap();
     let error = run.error.unwrap();
     assert_eq!((run.state.as_str(), error.shard), ("failed", Some(2)), "{error}");
+    let shards: Value =
+        cluster.client.get(&format!("/api/v1/runs/{}/shards?state=failed", run.id)).await.unwrap();
+    assert_eq!(shards["items"][0]["error"]["note"], "shard 2: slot 7", "what it said before it hung");
 }

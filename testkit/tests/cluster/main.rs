@@ -9,6 +9,7 @@ mod failures;
 mod life;
 mod light;
 mod repetition;
+mod scheduling;
 mod versions;
 
 use std::time::Duration;

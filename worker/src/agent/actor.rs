@@ -196,6 +196,9 @@ impl AgentState {
         if self.usage_at.is_none_or(|at| now.since(at) >= USAGE_EVERY) {
             self.usage_at = Some(now);
             self.usage = Usage { memory_bytes: meter::resident_bytes(), cpu_us: meter::process_cpu_us() };
+            if let Some(inputs) = self.library.changed_inputs() {
+                events.push_back(AgentEvent::Cached(inputs));
+            }
         }
         let running = self.desks.iter().filter_map(|(&lease, desk)| {
             let (shard, since) = desk.current()?;
@@ -240,10 +243,21 @@ impl AgentState {
             AgentAction::Stop { lease } => {
                 if let Some(desk) = self.desks.get(&lease) {
                     desk.control.cancel();
+                    if let (Some((shard, _)), Some(note)) = (desk.current(), desk.control.noted()) {
+                        let outcomes = vec![Computed::Noted { shard: Some(shard), note }];
+                        events.push_back(AgentEvent::Computed { lease, outcomes });
+                    }
                 }
             }
             AgentAction::Release { bytes } => self.room.release(bytes),
             AgentAction::ForgetRun(run) => self.library.forget(run),
+            AgentAction::DropDocuments => {
+                warn!(
+                    used_bytes = self.usage.memory_bytes,
+                    "memory is short: nothing more is begun until some is free"
+                );
+                self.library.drop_unused();
+            }
             AgentAction::Document(document) => {
                 let actions = self.library.document(document, now);
                 self.serve(actions, events);

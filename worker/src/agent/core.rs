@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{Epoch, LeaseId};
+use common::ids::{ContentHash, Epoch, LeaseId};
+use common::limits::LISTED_INPUTS;
 use common::protocol::{Heartbeat, HeldLease, Hello, ToWorker, WorkerCommand, WorkerFact};
 
 use super::event::{AgentAction, AgentEvent, Document, Exit, Usage};
@@ -42,6 +43,26 @@ pub struct Identity {
     pub drain_grace: Duration,
     /// Bytes of results that may be kept; above it nothing new begins.
     pub kept_bytes: usize,
+    /// How much memory there is.
+    pub memory: Memory,
+}
+
+/// How much memory a worker may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What the process may use at most, in bytes; 0 if it is not known.
+    pub limit_bytes: u64,
+    /// From so many bytes on it begins nothing beside what it computes; 0 for never.
+    pub high_bytes: u64,
+}
+
+impl Memory {
+    /// Whether `used` bytes are too near the limit, given whether they were before: what is short of memory stays so
+    /// until a twentieth of it is free again, or it would say something else each second.
+    const fn is_short(self, used: u64, before: bool) -> bool {
+        let high = if before { self.high_bytes / 20 * 19 } else { self.high_bytes };
+        self.high_bytes > 0 && used >= high
+    }
 }
 
 /// Whether the worker takes work.
@@ -70,6 +91,11 @@ pub struct Core {
     pub(super) outbox: Outbox,
     pub(super) mode: Mode,
     pub(super) usage: Usage,
+    pub(super) short_of_memory: bool,
+    /// The inputs that are here.
+    inputs: Vec<ContentHash>,
+    /// Whether the leader was told of other ones.
+    inputs_changed: bool,
     pub(super) ended: bool,
 }
 
@@ -86,6 +112,9 @@ impl Core {
             outbox: Outbox::default(),
             mode: Mode::Working,
             usage: Usage::default(),
+            short_of_memory: false,
+            inputs: Vec::new(),
+            inputs_changed: false,
             ended: false,
         }
     }
@@ -118,10 +147,15 @@ impl Core {
             AgentEvent::LaneFreed { lease, end } => self.lane_freed(lease, end, &mut actions),
             AgentEvent::Tick { running, usage } => {
                 self.usage = usage;
+                self.look_at_memory(&mut actions);
                 for (lease, shard, since) in running {
                     self.watch(lease, shard, since, now, &mut actions);
                 }
                 self.find_stuck(now, &mut actions);
+            }
+            AgentEvent::Cached(inputs) => {
+                self.inputs = inputs;
+                self.inputs_changed = true;
             }
             AgentEvent::Terminate => self.end(Exit::Clean, self.identity.drain_grace, now, &mut actions),
         }
@@ -158,12 +192,15 @@ impl Core {
             }
             WorkerCommand::Heartbeat => {}
             WorkerCommand::Assign(assignments) => {
-                let (taken, refused): (Vec<_>, Vec<_>) =
-                    assignments.into_iter().partition(|_| self.mode == Mode::Working);
-                for assignment in taken {
-                    self.assign(assignment, actions);
+                let mut refused = Vec::new();
+                for assignment in assignments {
+                    if self.takes_more() {
+                        self.assign(assignment, actions);
+                    } else {
+                        refused.push(assignment.lease);
+                    }
                 }
-                self.hand_back(refused.iter().map(|assignment| assignment.lease).collect(), actions);
+                self.hand_back(refused, actions);
             }
             WorkerCommand::Withdraw { leases } => {
                 let unstarted = leases.into_iter().filter(|lease| self.unstarted(*lease)).collect();
@@ -216,6 +253,31 @@ impl Core {
             }
         }
     }
+
+    // ---- memory ----
+
+    /// Whether another lease is welcome. Who is short of memory takes one at a time, and only while it has none: what it
+    /// uses then is what was never given back, and without it the worker would be of no use for ever.
+    fn takes_more(&self) -> bool {
+        self.mode == Mode::Working && (!self.short_of_memory || self.leases.is_empty())
+    }
+
+    /// Notices that memory becomes short, or is not any more.
+    fn look_at_memory(&mut self, actions: &mut Vec<AgentAction>) {
+        let short = self.identity.memory.is_short(self.usage.memory_bytes, self.short_of_memory);
+        if short == std::mem::replace(&mut self.short_of_memory, short) {
+            return;
+        }
+        self.talk.beat_soon();
+        if short {
+            let kept = if self.lanes.is_empty() { self.waiting.front().copied() } else { None };
+            let rest = self.leases.keys().copied().filter(|id| self.unstarted(*id) && Some(*id) != kept);
+            let rest = rest.collect();
+            self.hand_back(rest, actions);
+            actions.push(AgentAction::DropDocuments);
+        }
+    }
+
     // ---- what the worker says ----
 
     fn speak(&mut self, now: Timestamp, actions: &mut Vec<AgentAction>) {
@@ -267,7 +329,8 @@ impl Core {
         self.hand_back(partly, actions);
     }
 
-    fn heartbeat(&self, hello: bool, now: Timestamp) -> Heartbeat {
+    fn heartbeat(&mut self, hello: bool, now: Timestamp) -> Heartbeat {
+        let news = std::mem::take(&mut self.inputs_changed) || hello;
         let held = |(&lease, held): (&LeaseId, &Lease)| HeldLease {
             lease,
             task: held.task,
@@ -280,6 +343,9 @@ impl Core {
             leases,
             unacknowledged: self.outbox.listed(hello),
             memory_bytes: self.usage.memory_bytes,
+            memory_limit_bytes: self.identity.memory.limit_bytes,
+            short_of_memory: self.short_of_memory,
+            inputs: news.then(|| self.inputs.iter().take(LISTED_INPUTS).copied().collect()),
             cpu_us: self.usage.cpu_us,
             draining: self.mode != Mode::Working,
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{LeaseId, RunId};
+use common::ids::{ContentHash, LeaseId, RunId};
 use common::protocol::{DocumentKey, ToWorker, WorkerFact};
 use common::run::{ShardRange, Task, TaskError};
 
@@ -54,6 +54,8 @@ pub enum AgentEvent {
         /// What the process uses.
         usage: Usage,
     },
+    /// The inputs that are here, those used last first; not the same as before.
+    Cached(Vec<ContentHash>),
     /// The process was asked to end.
     Terminate,
 }
@@ -63,6 +65,13 @@ pub enum AgentEvent {
 pub enum Computed {
     /// A result.
     Result(Kept),
+    /// What the algorithm said while it worked at a shard that gives no result. Comes before the failure.
+    Noted {
+        /// The shard; none for an advance.
+        shard: Option<u32>,
+        /// What.
+        note: String,
+    },
     /// None, because.
     Failed {
         /// The shard; none for an advance.
@@ -180,6 +189,8 @@ pub enum AgentAction {
     },
     /// The run ended: its documents are of no use.
     ForgetRun(RunId),
+    /// Memory is short: drop every document that no task needs now.
+    DropDocuments,
     /// News for the library.
     Document(Document),
     /// The leader wants no part of this worker; for the log.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{Epoch, LeaseId, RunId, StageIndex};
+use common::ids::{ContentHash, Epoch, LeaseId, RunId, StageIndex};
 use common::protocol::{Assignment, Heartbeat, ResultKey, ToWorker, WorkerCommand, WorkerFact};
 use common::run::{Outcome, ShardRange, Task, TaskError, TaskErrorKind, TaskKind};
 use common::wire;
 use uuid::Uuid;
 
-use super::core::{Core, Identity};
+use super::core::{Core, Identity, Memory};
 use super::event::{AgentAction, AgentEvent, Computed, Exit, LaneEnd, Usage};
 use super::outbox::Kept;
 
@@ -21,6 +21,8 @@ struct Story {
     core: Core,
     now: Timestamp,
     epoch: Epoch,
+    /// What the process uses.
+    memory_bytes: u64,
     done: Vec<AgentAction>,
 }
 
@@ -35,9 +37,10 @@ impl Story {
             algorithms: b"[]".to_vec(),
             drain_grace: Duration::from_secs(20),
             kept_bytes: 1000,
+            memory: Memory { limit_bytes: 1_000, high_bytes: 900 },
         };
         let now = Timestamp(1_000_000);
-        Self { core: Core::new(identity, now), now, epoch: Epoch(1), done: Vec::new() }
+        Self { core: Core::new(identity, now), now, epoch: Epoch(1), memory_bytes: 1, done: Vec::new() }
     }
 
     /// The same, welcomed.
@@ -85,7 +88,8 @@ impl Story {
                 self.hear(WorkerCommand::Heartbeat);
             }
             let running = running.iter().map(|&(lease, shard)| (lease, shard, since)).collect();
-            self.on(AgentEvent::Tick { running, usage: Usage { memory_bytes: 1, cpu_us: 2 } });
+            let usage = Usage { memory_bytes: self.memory_bytes, cpu_us: 2 };
+            self.on(AgentEvent::Tick { running, usage });
         }
     }
 
@@ -556,4 +560,94 @@ fn a_terminated_worker_does_not_wait_for_a_leader_that_is_gone() {
     story.nothing_else();
     story.pass_with(200, false, &[]);
     assert_eq!(story.exits(), Exit::Clean);
+}
+
+/// ```text
+/// limit 1000, high 900     899: as ever     900: B comes back, C is not taken     860: still     854: as ever
+/// ```
+#[test]
+fn a_worker_near_its_limit_begins_nothing_more_and_says_so() {
+    let mut story = Story::welcomed(1);
+    let a = story.shards(1, 0, 1);
+    let b = story.shards(2, 1, 1);
+    assert_eq!(story.begins().0, a);
+    story.memory_bytes = 899;
+    story.pass(20);
+    story.nothing_else();
+    story.memory_bytes = 900;
+    story.pass(20);
+    assert_eq!(story.handed_back(), [b]);
+    story.take(|action| matches!(action, AgentAction::DropDocuments).then_some(()));
+    let heartbeat = story.heartbeat();
+    assert!(heartbeat.short_of_memory && heartbeat.memory_limit_bytes == 1_000, "{heartbeat:?}");
+    let range = ShardRange { first: 2, count: 1 };
+    let c = story.assign(3, TaskKind::Shards { stage: STAGE, range });
+    assert_eq!(story.handed_back(), [c]);
+
+    // what it computes is finished; with nothing left it takes one task, or it would be of no use for ever
+    story.free(a, LaneEnd::Done);
+    story.memory_bytes = 860;
+    story.pass(20);
+    let d = story.shards(4, 3, 1);
+    assert_eq!(story.begins().0, d);
+    let range = ShardRange { first: 4, count: 1 };
+    let e = story.assign(5, TaskKind::Shards { stage: STAGE, range });
+    assert_eq!(story.handed_back(), [e]);
+    story.memory_bytes = 854;
+    story.pass(20);
+    assert!(!story.heartbeat().short_of_memory);
+    let f = story.shards(6, 5, 1);
+    story.free(d, LaneEnd::Done);
+    assert_eq!(story.begins().0, f);
+    story.nothing_else();
+}
+
+#[test]
+fn the_inputs_that_are_here_are_told_at_first_and_when_they_change() {
+    let mut story = Story::of(1);
+    let [a, b] = ["a", "b"].map(|text| ContentHash::of(text.as_bytes()));
+    story.on(AgentEvent::Cached(vec![a]));
+    assert_eq!(story.connect().inputs, Some(vec![a]));
+    story.pass(1000);
+    assert_eq!(story.heartbeat().inputs, None, "as told before");
+    story.on(AgentEvent::Cached(vec![b, a]));
+    story.pass(1000);
+    assert_eq!(story.heartbeat().inputs, Some(vec![b, a]));
+    story.pass(1000);
+    assert_eq!(story.heartbeat().inputs, None);
+    story.on(AgentEvent::LinkDown);
+    story.take(|action| matches!(action, AgentAction::Online(false)).then_some(()));
+    assert_eq!(story.connect().inputs, Some(vec![b, a]), "whoever leads now knows nothing");
+    story.nothing_else();
+}
+
+/// ```text
+/// 0 says "slot 7" and fails: told with it      1 says "slot 9" and is stopped: told with the timeout      2 says nothing
+/// ```
+#[test]
+fn what_an_algorithm_said_is_told_with_the_failure_of_its_shard() {
+    let mut story = Story::welcomed(1);
+    let lease = story.shards(1, 0, 3);
+    story.begins();
+    let noted = |shard, note: &str| Computed::Noted { shard: Some(shard), note: note.to_owned() };
+    let failed = |shard| Computed::Failed {
+        shard: Some(shard),
+        error: TaskError { kind: TaskErrorKind::Panicked, message: String::new(), pointer: None },
+    };
+    let told = |fact: WorkerFact| match fact {
+        WorkerFact::Failed { shard, note, .. } => Some((shard, note)),
+        _ => None,
+    };
+    story.on(AgentEvent::Computed { lease, outcomes: vec![noted(0, "slot 7"), failed(0)] });
+    assert_eq!(story.say(told), (Some(0), Some("slot 7".to_owned())));
+
+    story.pass_with(1040, true, &[(lease, 1)]);
+    assert_eq!(story.stops(), lease);
+    story.on(AgentEvent::Computed { lease, outcomes: vec![noted(1, "slot 9")] });
+    story.free(lease, LaneEnd::Stopped { next: Some(1) });
+    assert_eq!(story.say(told), (Some(1), Some("slot 9".to_owned())));
+    story.begins();
+    story.on(AgentEvent::Computed { lease, outcomes: vec![failed(2)] });
+    assert_eq!(story.say(told), (Some(2), None));
+    story.nothing_else();
 }

@@ -36,6 +36,8 @@ pub(super) struct Lease {
     pub(super) began: Option<Timestamp>,
     pub(super) finished: u32,
     pub(super) unsent: u32,
+    /// What the algorithm said of the shard that fails next.
+    pub(super) note: Option<(Option<u32>, String)>,
 }
 
 /// Why a lane was told to stop.
@@ -65,7 +67,8 @@ impl Core {
         };
         let timeout = (shard_timeout_ms > 0).then(|| Duration::from_millis(shard_timeout_ms));
         let stage = Stage::Preparing;
-        self.leases.insert(id, Lease { task, timeout, stage, rest, began: None, finished: 0, unsent: 0 });
+        let (began, finished, unsent, note) = (None, 0, 0, None);
+        self.leases.insert(id, Lease { task, timeout, stage, rest, began, finished, unsent, note });
         self.waiting.push_back(id);
         actions.push(AgentAction::Prepare { lease: id, task });
     }
@@ -118,9 +121,8 @@ impl Core {
     pub(super) fn begin(&mut self, now: Timestamp, actions: &mut Vec<AgentAction>) {
         let (mut started, mut begun) = (Vec::new(), Vec::new());
         while self.mode == Mode::Working || self.mode == Mode::Draining || self.may_finish(now) {
-            if self.lanes.len() >= usize::from(self.identity.lanes)
-                || self.outbox.bytes() >= self.identity.kept_bytes
-            {
+            let lanes = if self.short_of_memory { 1 } else { usize::from(self.identity.lanes) };
+            if self.lanes.len() >= lanes || self.outbox.bytes() >= self.identity.kept_bytes {
                 break;
             }
             let ready = |id: &&LeaseId| self.leases.get(id).is_some_and(|lease| lease.stage == Stage::Ready);
@@ -218,6 +220,11 @@ impl Core {
                         lease.unsent += 1;
                     }
                 }
+                Computed::Noted { shard, note } => {
+                    if let Some(lease) = self.leases.get_mut(&id) {
+                        lease.note = Some((shard, note));
+                    }
+                }
                 Computed::Failed { shard, error } => self.fail(id, shard, error),
             }
         }
@@ -235,7 +242,8 @@ impl Core {
         let (TaskKind::Advance { stage } | TaskKind::Shards { stage, .. }) = lease.task.kind;
         lease.unsent += 1;
         lease.finished += u32::from(shard.is_some());
-        let fact = WorkerFact::Failed { lease: id, run: lease.task.run, stage, shard, error };
+        let note = lease.note.take().filter(|(of, _)| *of == shard).map(|(_, note)| note);
+        let fact = WorkerFact::Failed { lease: id, run: lease.task.run, stage, shard, error, note };
         self.outbox.add_failure(id, fact);
     }
 

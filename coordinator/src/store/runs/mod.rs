@@ -1,5 +1,6 @@
 //! Runs: read, list, cancel, delete; which are open, and what a leader needs to go on with one.
 
+mod again;
 mod row;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use super::error::{Result, StoreError};
 use super::page::{Page, Paged};
 use super::stages::StageRow;
 use super::text::storable;
+pub use again::Again;
 pub(super) use row::{INSERTED_RUN, RUN, phase, read};
 pub use row::{InputSource, RunError, RunInput, RunRow, StageProgress, Until};
 

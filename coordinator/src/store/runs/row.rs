@@ -1,5 +1,7 @@
 //! A run as it is stored, and how it is read.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use common::ids::{ContentHash, RunId};
@@ -81,6 +83,15 @@ pub struct RunRow {
     pub priority: i16,
     /// When the result is of no more use.
     pub deadline_at: Option<DateTime<Utc>>,
+    /// What a worker must be labelled with to get its tasks, by the algorithm and by whoever submitted it.
+    #[serde(default)]
+    pub worker_labels: BTreeMap<String, String>,
+    /// Memory that a task of it may take, in MiB; 0 if nobody said.
+    #[serde(default)]
+    pub memory_mib: u32,
+    /// Whether nothing of it is handed out until it is resumed.
+    #[serde(default)]
+    pub paused: bool,
     /// How far it goes.
     pub until: Until,
     /// Who submitted it.
@@ -146,7 +157,8 @@ macro_rules! select_runs {
         concat!(
             "SELECT r.id, r.state, r.algorithm, r.version, r.params::text AS params, r.inputs::text AS inputs,
                     r.seed, r.fingerprint, r.label, r.priority, r.deadline_at, r.until, r.submitter, r.created_at,
-                    r.started_at, r.ended_at, r.waiting_reason, r.error::text AS error, r.estimate::text AS estimate,
+                    r.started_at, r.ended_at, r.waiting_reason, r.worker_labels::text AS worker_labels, r.memory_mib, r.paused,
+                    r.error::text AS error, r.estimate::text AS estimate,
                     r.last_event, r.failures,
                     CASE WHEN r.state = 'queued' AND octet_length(r.spec) <= 4096 THEN r.spec END AS short_spec, s.stage, s.name AS stage_name, s.shards, s.done",
             $beside,
@@ -192,6 +204,9 @@ pub(in crate::store) fn read(row: &Row) -> RunRow {
         label: row.get("label"),
         priority: row.get("priority"),
         deadline_at: row.get("deadline_at"),
+        worker_labels: serde_json::from_str(row.get("worker_labels")).unwrap_or_default(),
+        memory_mib: unsigned("memory_mib"),
+        paused: row.get("paused"),
         until: if row.get::<_, &str>("until") == "planned" { Until::Planned } else { Until::Done },
         submitter: row.get("submitter"),
         created_at: row.get("created_at"),

@@ -69,6 +69,7 @@ pub(super) struct Failure {
     pub worker: Option<Uuid>,
     pub kind: String,
     pub message: String,
+    pub note: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -194,13 +195,17 @@ impl<'a> Fold<'a, '_> {
                 let outcome = self.stage_opened(*run, *stage, name, state, *shards, note.as_deref());
                 self.changes.written.push(Written::Stage { run: *run, stage: *stage, outcome });
             }
-            Fact::ShardFailed { run, stage, shard, worker, kind, message } => {
+            Fact::ShardFailed { run, stage, shard, worker, kind, message, note } => {
                 if self.is_open(*run) {
                     let kind = storable(kind).into_owned();
                     let message = storable(message).into_owned();
-                    let body = json!({
+                    let note = note.as_deref().map(|note| storable(note).into_owned());
+                    let mut body = json!({
                         "stage": stage, "shard": shard, "worker": worker, "error": {"kind": kind, "message": message},
                     });
+                    if let Some(note) = &note {
+                        body["note"] = json!(note);
+                    }
                     let seq = self.event(*run, "shard_failed", &body);
                     self.change(*run).failures += 1;
                     self.changes.failures.push(Failure {
@@ -211,6 +216,7 @@ impl<'a> Fold<'a, '_> {
                         worker: *worker,
                         kind,
                         message,
+                        note,
                     });
                 }
             }

@@ -40,6 +40,8 @@ pub enum Fact {
         kind: String,
         /// For people.
         message: String,
+        /// What the algorithm said while it worked at the shard.
+        note: Option<String>,
     },
     /// The run ends, unless it ended before. Closes the open stage and writes the event of its end.
     RunEnded {
@@ -193,7 +195,7 @@ impl Fact {
             Self::Shard(row) => row.json.len(),
             Self::StageOpened { state, note, .. } => state.len() + note.as_ref().map_or(0, Vec::len),
             Self::RunEnded { end: RunEnd::Succeeded { report }, .. } => report.len(),
-            Self::ShardFailed { message, .. } => message.len(),
+            Self::ShardFailed { message, note, .. } => message.len() + note.as_ref().map_or(0, String::len),
             Self::RunEnded { .. } | Self::Event { .. } | Self::Waiting { .. } => 256,
         }
     }

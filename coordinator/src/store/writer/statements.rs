@@ -77,9 +77,9 @@ impl Statements {
                 .await?,
             add_failures: client
                 .prepare(
-                    "INSERT INTO shard_failures (run_id, seq, stage, shard, worker, kind, message)
+                    "INSERT INTO shard_failures (run_id, seq, stage, shard, worker, kind, message, note)
                      SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::int4[], $5::uuid[], $6::text[],
-                                          $7::text[])",
+                                          $7::text[], $8::text[])",
                 )
                 .await?,
             add_events: client

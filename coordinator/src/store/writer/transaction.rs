@@ -324,10 +324,11 @@ impl Open {
         let workers: Vec<Option<Uuid>> = failures.iter().map(|failure| failure.worker).collect();
         let kinds: Vec<&str> = failures.iter().map(|failure| failure.kind.as_str()).collect();
         let messages: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+        let notes: Vec<Option<&str>> = failures.iter().map(|failure| failure.note.as_deref()).collect();
         self.client
             .execute(
                 &self.statements.add_failures,
-                &[&runs, &seqs, &stages, &shards, &workers, &kinds, &messages],
+                &[&runs, &seqs, &stages, &shards, &workers, &kinds, &messages, &notes],
             )
             .await?;
         Ok(())

@@ -131,6 +131,16 @@ impl Library {
         }
     }
 
+    /// The inputs that are here, those used last first, if they are not those of the last call.
+    pub fn changed_inputs(&mut self) -> Option<Vec<ContentHash>> {
+        self.cache.changed_inputs()
+    }
+
+    /// Drops every document that no task holds.
+    pub fn drop_unused(&mut self) {
+        self.cache.drop_unused();
+    }
+
     /// The run ended.
     pub fn forget(&mut self, run: RunId) {
         self.offered.retain(|(key, _)| !is_of(*key, run));
