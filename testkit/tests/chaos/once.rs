@@ -55,6 +55,10 @@ async fn a_shard_of_a_minute_outlives_leaders_and_a_restart_of_postgres() {
     let run = fleet.spin(json!({ "shards": 1, "iterations": 20_000_000_000_u64 })).await.unwrap();
     let begun = async || Ok(fleet.executions(&run).len() == 1);
     fleet.eventually("the shard has begun", RUN, begun).await.unwrap();
+    // shards are handed out while their stage is being stored; what no row knows of is planned anew
+    let opened = format!("SELECT count(*) FROM stages WHERE run_id = '{run}'");
+    let opened = async || Ok(fleet.sql(&opened).await? == 1);
+    fleet.eventually("its stage is stored", RUN, opened).await.unwrap();
     let since = clock::now();
 
     let leader = fleet.leader().await.unwrap();
