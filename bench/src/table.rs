@@ -92,11 +92,16 @@ fn render(folder: &Folder) -> String {
             .map(|((long, middle), short)| format!("{long:.3}, {middle:.3}, {short:.3}")),
     );
     let memory = |place: &str| answers.number("memory", place);
+    let of_memory = |name: &str| memory(&format!("/1/{name}")).unwrap_or(f64::NAN);
     line(
-        "coordinator with 1,000 simulated workers: memory at most during a run of 1,000,000 shards, for each worker, for a million shards".to_owned(),
+        format!(
+            "coordinator with {} simulated workers: memory at most during a run of {} shards, for each worker, for a million shards",
+            thousands(of_memory("workers")),
+            thousands(of_memory("shards"))
+        ),
         memory("/1/peak_mib").map(|peak| {
-            let part = |place| memory(place).unwrap_or(f64::NAN);
-            format!("{peak:.0} MiB, {:.0} KiB, {:.0} MiB", part("/1/kib_per_worker"), part("/1/mib_per_million_shards"))
+            let (worker, million) = (of_memory("kib_per_worker"), of_memory("mib_per_million_shards"));
+            format!("{peak:.0} MiB, {worker:.0} KiB, {million:.0} MiB")
         }),
     );
     let recovery = |place: &str| answers.number("recovery", place);
