@@ -10,6 +10,7 @@ use crate::dispatch::event::DispatchSettings;
 use crate::http::HttpSettings;
 use crate::link::LinkSettings;
 use crate::store::DatabaseSettings;
+use crate::store::retention::{DAY, Retention};
 
 /// Decides what NetPlanner's workers compute, and keeps what they found in Postgres.
 #[derive(Clone, Debug, Parser)]
@@ -107,13 +108,45 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_WRITER_BACKLOG_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub writer_backlog_mib: u32,
 
-    /// Mebibytes of documents kept in memory to be served to workers; twice the largest state at least.
-    #[arg(long, env = "NETPLANNER_DOCUMENT_CACHE_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(32..))]
+    /// Mebibytes of parts of documents kept in memory to be served to workers. They are read again where they do not fit:
+    /// enough for what the workers that begin a run together ask for at about the same time.
+    #[arg(long, env = "NETPLANNER_DOCUMENT_CACHE_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(4..))]
     pub document_cache_mib: u32,
 
     /// Leases a worker may hold beyond its lanes, at most one for each lane: enough that no lane idles for a round trip.
     #[arg(long, env = "NETPLANNER_PREFETCH", default_value_t = 8)]
     pub prefetch: u16,
+
+    /// Days for which the results of shards are kept after their run ended; 0 for ever. They are most of what is stored
+    /// and are looked at soon or never. They go by whole weeks of submission, all runs of which must be old enough.
+    #[arg(long, env = "NETPLANNER_KEEP_SHARD_RESULTS_DAYS", default_value_t = 30)]
+    pub keep_shard_results_days: u32,
+
+    /// Days for which reports are kept after their run ended; 0 for ever. Two years: plans are compared with what became
+    /// of them.
+    #[arg(long, env = "NETPLANNER_KEEP_REPORTS_DAYS", default_value_t = 730)]
+    pub keep_reports_days: u32,
+
+    /// Days for which events and failed attempts are kept after their run ended; 0 for ever. Half a year: long enough to
+    /// look for the cause of what shows up late.
+    #[arg(long, env = "NETPLANNER_KEEP_HISTORY_DAYS", default_value_t = 180)]
+    pub keep_history_days: u32,
+
+    /// Days for which ended runs are kept with all that is left of them; 0 for ever. Not less than what belongs to them.
+    #[arg(long, env = "NETPLANNER_KEEP_RUNS_DAYS", default_value_t = 730)]
+    pub keep_runs_days: u32,
+
+    /// Days for which a document is kept that no version of an input and no run refers to; 0 for ever.
+    #[arg(long, env = "NETPLANNER_KEEP_UNUSED_DOCUMENTS_DAYS", default_value_t = 1)]
+    pub keep_unused_documents_days: u32,
+
+    /// Hours for which a repeated request with the same idempotency key is answered as before.
+    #[arg(long, env = "NETPLANNER_KEEP_KEYS_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_keys_hours: u32,
+
+    /// Seconds between two looks of the leader at what is past its time. An hour: what goes is days old.
+    #[arg(long, env = "NETPLANNER_UPKEEP_INTERVAL_S", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub upkeep_interval_s: u32,
 
     /// Apply the database's migrations and exit.
     #[arg(long, env = "NETPLANNER_MIGRATE_ONLY")]
@@ -136,7 +169,22 @@ impl Config {
     pub fn database(&self) -> DatabaseSettings {
         DatabaseSettings {
             pool_size: usize::from(self.database_connections),
+            retention: self.retention(),
             ..DatabaseSettings::new(&self.database_url)
+        }
+    }
+
+    /// For how long what is kept.
+    pub fn retention(&self) -> Retention {
+        let days = |days: u32| (days > 0).then(|| DAY * days);
+        Retention {
+            shard_results: days(self.keep_shard_results_days),
+            reports: days(self.keep_reports_days),
+            history: days(self.keep_history_days),
+            runs: days(self.keep_runs_days),
+            documents: days(self.keep_unused_documents_days),
+            keys: Duration::from_secs(3_600 * u64::from(self.keep_keys_hours)),
+            every: Duration::from_secs(u64::from(self.upkeep_interval_s)),
         }
     }
 
@@ -194,6 +242,7 @@ mod tests {
         assert_eq!(config.advertise(), "127.0.0.1:5020");
         assert_eq!(config.dispatch().suspect, Duration::from_secs(2));
         assert!(!config.allow_remote);
+        assert_eq!(config.retention(), Retention::default());
         assert!(
             Config::try_parse_from(["coordinator", "--database-url", "x", "--shard-attempts", "0"]).is_err()
         );

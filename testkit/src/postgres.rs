@@ -35,7 +35,8 @@ impl Server {
         Self::with(&[])
     }
 
-    fn with(settings: &[&str]) -> Result<Self> {
+    /// Starts a server with more settings, each `name=value`.
+    pub fn with(settings: &[&str]) -> Result<Self> {
         sweep();
         let prefix = format!("np-{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/tmp")?;

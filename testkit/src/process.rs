@@ -130,6 +130,14 @@ fn of_ticks(ticks: i64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0))
 }
 
+/// Anonymous memory of a process in bytes: what it allocated and uses, without what it maps of files.
+pub fn anonymous_memory(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("a line RssAnon")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib << 10)
+}
+
 /// User and system CPU time of a process, of all its threads, from `/proc`.
 pub fn cpu_time(pid: u32) -> Result<Duration> {
     let fields = stat(pid)?;

@@ -1,4 +1,7 @@
 //! Serves documents to workers in pieces: the receiver sets the pace, and what many ask for is read once.
+//!
+//! Inputs and states are read block by block, whatever their size; what is small by nature (orders) or cut to a size
+//! (pages of partial results) is read whole.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::agents::{Agents, Connection};
 use super::unstored::Unstored;
+use crate::store::documents::{BLOCK_BYTES, Block};
 use crate::store::{Store, StoreError};
 
 /// Documents read from the database at a time: a part of the pool's connections.
@@ -36,9 +40,12 @@ pub enum DocumentsMessage {
         /// From which byte on.
         offset: u64,
     },
-    /// A document was read, or cannot be.
-    Read(DocumentKey, Result<Bytes, StoreError>),
+    /// A part of a document was read, or cannot be.
+    Read(Part, Result<Block, StoreError>),
 }
+
+/// What is read, and kept, at a time: the part of a document that begins at a byte.
+pub type Part = (DocumentKey, u64);
 
 /// What the documents actor begins with.
 pub struct DocumentsArguments {
@@ -57,8 +64,8 @@ pub struct DocumentsState {
     around: DocumentsArguments,
     reads: Arc<Semaphore>,
     cache: Cache,
-    /// Who waits for what is being read.
-    reading: HashMap<DocumentKey, Vec<(Connection, u64)>>,
+    /// Who waits for what is being read, and from which byte on.
+    reading: HashMap<Part, Vec<(Connection, u64)>>,
 }
 
 impl Actor for DocumentsActor {
@@ -83,32 +90,35 @@ impl Actor for DocumentsActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             DocumentsMessage::Fetch { to, key, offset } => {
+                let part = part(key, offset);
                 if let Some(document) = state.around.unstored.get(&key) {
-                    state.around.agents.send(to, piece(key, offset, &document));
+                    let block = whole(document);
+                    state.around.agents.send(to, piece((key, 0), offset, &block));
                     // the database may have it by the time it is asked for again, and would be asked
-                    state.cache.put(key, document);
-                } else if let Some(document) = state.cache.get(&key) {
-                    state.around.agents.send(to, piece(key, offset, &document));
-                } else if let Some(waiting) = state.reading.get_mut(&key) {
+                    state.cache.put((key, 0), block);
+                } else if let Some(block) = state.cache.get(&part) {
+                    state.around.agents.send(to, piece(part, offset, &block));
+                } else if let Some(waiting) = state.reading.get_mut(&part) {
                     waiting.push((to, offset));
                 } else {
-                    state.reading.insert(key, vec![(to, offset)]);
+                    state.reading.insert(part, vec![(to, offset)]);
                     let (store, reads) = (state.around.store.clone(), Arc::clone(&state.reads));
                     tokio::spawn(async move {
                         let _turn = reads.acquire_owned().await;
-                        let _ = myself.cast(DocumentsMessage::Read(key, read(&store, key).await));
+                        let _ = myself.cast(DocumentsMessage::Read(part, read(&store, part).await));
                     });
                 }
             }
-            DocumentsMessage::Read(key, found) => {
-                let waiting = state.reading.remove(&key).unwrap_or_default();
-                if let Ok(document) = &found {
-                    state.cache.put(key, document.clone());
+            DocumentsMessage::Read(part, found) => {
+                let waiting = state.reading.remove(&part).unwrap_or_default();
+                if let Ok(block) = &found {
+                    state.cache.put(part, block.clone());
                 }
                 for (to, offset) in waiting {
                     let answer = match &found {
-                        Ok(document) => piece(key, offset, document),
+                        Ok(block) => piece(part, offset, block),
                         Err(error) => {
+                            let key = part.0;
                             tracing::warn!(worker = %to.0, ?key, %error, "a document cannot be served");
                             let forever = matches!(error, StoreError::NotFound(_));
                             WorkerCommand::Unavailable { key, reason: error.to_string(), forever }
@@ -122,59 +132,74 @@ impl Actor for DocumentsActor {
     }
 }
 
-async fn read(store: &Store, key: DocumentKey) -> Result<Bytes, StoreError> {
+/// The part of a document in which a byte lies.
+fn part(key: DocumentKey, offset: u64) -> Part {
+    const BLOCK: u64 = BLOCK_BYTES as u64;
     match key {
-        DocumentKey::Run(run) => store.run_spec(run).await,
-        DocumentKey::Input(hash) => store.document(hash).await,
-        DocumentKey::State { run, stage } => store.state(run, stage).await,
+        DocumentKey::Input(_) | DocumentKey::State { .. } => (key, offset / BLOCK * BLOCK),
+        DocumentKey::Run(_) | DocumentKey::Partials { .. } => (key, 0),
+    }
+}
+
+/// All of a document as one block: what is not stored yet is smaller than one.
+fn whole(bytes: Bytes) -> Block {
+    Block { total: bytes.len() as u64, bytes }
+}
+
+async fn read(store: &Store, (key, from): Part) -> Result<Block, StoreError> {
+    match key {
+        DocumentKey::Run(run) => store.run_spec(run).await.map(whole),
+        DocumentKey::Input(hash) => store.document_block(hash, from).await,
+        DocumentKey::State { run, stage } => store.state_block(run, stage, from).await,
         DocumentKey::Partials { run, stage, from } => {
             let page = store.partials_page(run, stage, from, PAGE_BYTES).await?;
-            wire::pack(&page).map(Bytes::from).map_err(|error| StoreError::Internal(error.to_string()))
+            let packed = wire::pack(&page).map(Bytes::from);
+            packed.map(whole).map_err(|error| StoreError::Internal(error.to_string()))
         }
     }
 }
 
-/// The piece of `document` that begins at `offset`; beyond the end an empty one.
-fn piece(key: DocumentKey, offset: u64, document: &Bytes) -> WorkerCommand {
-    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(document.len());
-    let to = from.saturating_add(PIECE_BYTES).min(document.len());
-    WorkerCommand::Piece { key, offset, total: document.len() as u64, bytes: document[from..to].to_vec() }
+/// The piece of a document that begins at `offset`, which lies in `block`; beyond the end an empty one.
+fn piece((key, from): Part, offset: u64, block: &Block) -> WorkerCommand {
+    let begin = usize::try_from(offset - from).unwrap_or(usize::MAX).min(block.bytes.len());
+    let end = begin.saturating_add(PIECE_BYTES).min(block.bytes.len());
+    WorkerCommand::Piece { key, offset, total: block.total, bytes: block.bytes[begin..end].to_vec() }
 }
 
-/// The documents used last, up to a number of bytes.
+/// The parts used last, up to a number of bytes.
 struct Cache {
     most_bytes: usize,
     bytes: usize,
     uses: u64,
-    documents: HashMap<DocumentKey, (Bytes, u64)>,
+    parts: HashMap<Part, (Block, u64)>,
 }
 
 impl Cache {
     fn new(most_bytes: usize) -> Self {
-        Self { most_bytes, bytes: 0, uses: 0, documents: HashMap::new() }
+        Self { most_bytes, bytes: 0, uses: 0, parts: HashMap::new() }
     }
 
-    fn get(&mut self, key: &DocumentKey) -> Option<Bytes> {
+    fn get(&mut self, part: &Part) -> Option<Block> {
         self.uses += 1;
-        let (document, used) = self.documents.get_mut(key)?;
+        let (block, used) = self.parts.get_mut(part)?;
         *used = self.uses;
-        Some(document.clone())
+        Some(block.clone())
     }
 
-    fn put(&mut self, key: DocumentKey, document: Bytes) {
+    fn put(&mut self, part: Part, block: Block) {
         self.uses += 1;
-        self.bytes += document.len();
-        if let Some((old, _)) = self.documents.insert(key, (document, self.uses)) {
-            self.bytes -= old.len();
+        self.bytes += block.bytes.len();
+        if let Some((old, _)) = self.parts.insert(part, (block, self.uses)) {
+            self.bytes -= old.bytes.len();
         }
         // the newest stays even if it is larger than the cache: its reader has more pieces to come
-        while self.bytes > self.most_bytes && self.documents.len() > 1 {
-            let Some(oldest) = self.documents.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key)
+        while self.bytes > self.most_bytes && self.parts.len() > 1 {
+            let Some(oldest) = self.parts.iter().min_by_key(|(_, (_, used))| *used).map(|(part, _)| *part)
             else {
                 return;
             };
-            if let Some((old, _)) = self.documents.remove(&oldest) {
-                self.bytes -= old.len();
+            if let Some((old, _)) = self.parts.remove(&oldest) {
+                self.bytes -= old.bytes.len();
             }
         }
     }
@@ -190,29 +215,48 @@ mod tests {
         DocumentKey::Input(ContentHash([n; 32]))
     }
 
-    #[test]
-    fn the_cache_keeps_what_was_used_last() {
-        let mut cache = Cache::new(10);
-        cache.put(key(1), Bytes::from_static(b"aaaa"));
-        cache.put(key(2), Bytes::from_static(b"bbbb"));
-        assert!(cache.get(&key(1)).is_some());
-        cache.put(key(3), Bytes::from_static(b"cccc"));
-        assert_eq!((cache.get(&key(2)), cache.bytes), (None, 8));
-        cache.put(key(4), Bytes::from_static(b"far too large a document"));
-        assert!(cache.get(&key(4)).is_some());
-        assert_eq!(cache.documents.len(), 1);
+    fn block(bytes: &'static [u8]) -> Block {
+        Block { total: bytes.len() as u64, bytes: Bytes::from_static(bytes) }
     }
 
     #[test]
-    fn a_document_is_cut_into_pieces() {
-        let document = Bytes::from(vec![7; PIECE_BYTES + 1]);
-        let lengths: Vec<usize> = [0, PIECE_BYTES as u64, u64::MAX]
-            .iter()
-            .map(|offset| match piece(key(1), *offset, &document) {
-                WorkerCommand::Piece { total, bytes, .. } if total == document.len() as u64 => bytes.len(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(lengths, [PIECE_BYTES, 1, 0]);
+    fn the_cache_keeps_what_was_used_last() {
+        let mut cache = Cache::new(10);
+        cache.put((key(1), 0), block(b"aaaa"));
+        cache.put((key(2), 0), block(b"bbbb"));
+        assert!(cache.get(&(key(1), 0)).is_some());
+        cache.put((key(3), 0), block(b"cccc"));
+        assert_eq!((cache.get(&(key(2), 0)), cache.bytes), (None, 8));
+        cache.put((key(4), 0), block(b"far too large a document"));
+        assert!(cache.get(&(key(4), 0)).is_some());
+        assert_eq!(cache.parts.len(), 1);
+    }
+
+    #[test]
+    fn a_document_is_cut_into_pieces_block_by_block() {
+        const BLOCK: u64 = BLOCK_BYTES as u64;
+        let total = 2 * BLOCK + 1;
+        // asked for piece by piece, each from where the one before ended
+        let (mut offset, mut asked) = (0, Vec::new());
+        while offset < total {
+            let part = part(key(1), offset);
+            let length = BLOCK.min(total - part.1);
+            let block = Block { total, bytes: Bytes::from(vec![7; usize::try_from(length).unwrap()]) };
+            let WorkerCommand::Piece { offset: at, total: whole, bytes, .. } = piece(part, offset, &block) else {
+                panic!("no piece");
+            };
+            assert_eq!((at, whole), (offset, total));
+            assert!(!bytes.is_empty());
+            asked.push((part.1, bytes.len()));
+            offset += bytes.len() as u64;
+        }
+        assert_eq!(asked.len(), 9);
+        assert_eq!(asked[4], (BLOCK, PIECE_BYTES));
+        assert_eq!(asked[8], (2 * BLOCK, 1));
+        // what is read whole is one part
+        let run = DocumentKey::Run(common::ids::RunId(uuid::Uuid::nil()));
+        assert_eq!(part(run, 3 * BLOCK), (run, 0));
+        let beyond = piece((run, 0), u64::MAX, &block(b"order"));
+        assert!(matches!(beyond, WorkerCommand::Piece { bytes, total: 5, .. } if bytes.is_empty()));
     }
 }

@@ -14,6 +14,7 @@ use super::error::{ApiError, Code};
 use super::proxy;
 use super::router::Outcome;
 use crate::status::{ClusterStatus, WorkerStatus};
+use crate::store::retention::UpkeepStatus;
 
 /// What an autoscaler asks for.
 #[derive(Serialize, ToSchema)]
@@ -24,6 +25,16 @@ pub struct Scaling {
     pub lanes: u32,
     /// Lanes that would finish what is runnable in 30 s, at least those that are busy.
     pub desired_lanes: u32,
+}
+
+/// The cluster as its leader sees it, and what the leader's janitor did.
+#[derive(Serialize, ToSchema)]
+pub struct AdminStatus {
+    /// The cluster.
+    #[serde(flatten)]
+    pub cluster: ClusterStatus,
+    /// What is past its time, and goes.
+    pub upkeep: UpkeepStatus,
 }
 
 /// Every connected worker.
@@ -62,15 +73,18 @@ where
     }
 }
 
-/// Leader, queue, lanes, writer, workers and recent failures.
-#[utoipa::path(get, path = "/api/v1/admin/status", tag = "admin", responses((status = 200, description = "The cluster", body = ClusterStatus)))]
+/// Leader, queue, lanes, writer, workers, recent failures and upkeep.
+#[utoipa::path(get, path = "/api/v1/admin/status", tag = "admin", responses((status = 200, description = "The cluster", body = AdminStatus)))]
 pub async fn status(call: Call) -> Outcome {
-    led(call, async |_, status| Answer::json(&*status)).await
+    led(call, async |call, status| {
+        Answer::json(&AdminStatus { cluster: (*status).clone(), upkeep: call.context.store.upkeep() })
+    })
+    .await
 }
 
 /// The same without the prefix.
 #[utoipa::path(get, path = "/admin/status", tag = "admin", operation_id = "status_without_prefix",
-    responses((status = 200, description = "The cluster", body = ClusterStatus)))]
+    responses((status = 200, description = "The cluster", body = AdminStatus)))]
 pub async fn bare_status(call: Call) -> Outcome {
     status(call).await
 }

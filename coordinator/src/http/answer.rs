@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
     IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, Method, StatusCode};
@@ -35,6 +35,9 @@ enum Body {
     Whole(Bytes),
     /// Goes out piece by piece as it is made, never compressed.
     Live(BoxStream<'static, Bytes>),
+    /// Goes out block by block as it is read; of a known size. An error in between cuts the connection, so that nobody
+    /// takes a part for the whole.
+    Blocks(u64, BoxStream<'static, Result<Bytes, ApiError>>),
 }
 
 impl Answer {
@@ -73,6 +76,17 @@ impl Answer {
         answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // proxies that buffer would hold events back
         answer.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        answer
+    }
+
+    /// A large answer that is read while it goes out.
+    pub fn blocks(
+        content_type: &'static str,
+        total: u64,
+        blocks: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static,
+    ) -> Self {
+        let mut answer = Self { body: Body::Blocks(total, Box::pin(blocks)), ..Self::empty(StatusCode::OK) };
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         answer
     }
 
@@ -125,6 +139,7 @@ impl Answer {
                 pack(bytes, request, &mut headers)
             }
             Body::Whole(bytes) => Response::new(bytes.into()),
+            Body::Blocks(total, blocks) => pack_blocks(total, blocks, request, &mut headers),
             Body::Live(stream) => {
                 let stream = futures_util::StreamExt::map(stream, Ok::<_, std::convert::Infallible>);
                 warp::reply::stream(sync_wrapper(stream)).into_response()
@@ -190,6 +205,35 @@ fn pack(bytes: Bytes, request: &HeaderMap, headers: &mut HeaderMap) -> Response 
     }
 }
 
+/// The same of a body that is read while it goes out.
+fn pack_blocks(
+    total: u64,
+    blocks: BoxStream<'static, Result<Bytes, ApiError>>,
+    request: &HeaderMap,
+    headers: &mut HeaderMap,
+) -> Response {
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    let blocks = futures_util::TryStreamExt::map_err(blocks, std::io::Error::other);
+    match coding(request) {
+        None => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(total));
+            warp::reply::stream(sync_wrapper(blocks)).into_response()
+        }
+        Some(coding) => {
+            let reader = tokio_util::io::StreamReader::new(sync_wrapper(blocks));
+            if coding == Coding::Brotli {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+                let encoder = BrotliEncoder::with_quality(reader, Level::Precise(3));
+                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES)).into_response()
+            } else {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                let encoder = GzipEncoder::with_quality(reader, Level::Precise(3));
+                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES)).into_response()
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Coding {
     Gzip,
@@ -218,7 +262,9 @@ fn coding(request: &HeaderMap) -> Option<Coding> {
 }
 
 /// A stream that can be shared between threads, as warp asks, because only one of them ever polls it.
-fn sync_wrapper<S: Stream + Send + 'static>(stream: S) -> impl Stream<Item = S::Item> + Send + Sync + 'static
+fn sync_wrapper<S: Stream + Send + 'static>(
+    stream: S,
+) -> impl Stream<Item = S::Item> + Send + Sync + Unpin + 'static
 where
     S::Item: Send,
 {

@@ -101,6 +101,12 @@ codes! {
     RunEnded = CONFLICT, "run_ended", "The run has ended";
     /// The run ended without a report.
     NoReport = CONFLICT, "no_report", "The run has no report";
+    /// The run's shard results are past their time.
+    ShardResultsDropped = GONE, "shard_results_dropped", "The run's shard results are no longer kept";
+    /// The run's report is past its time.
+    ReportDropped = GONE, "report_dropped", "The run's report is no longer kept";
+    /// The run's events are past their time.
+    EventsDropped = GONE, "events_dropped", "The run's events are no longer kept";
     /// The run's inputs are no longer what they were.
     Conflict = CONFLICT, "conflict", "The request does not fit the current state";
     /// The report contains no plan, which the asked format shows.
@@ -223,6 +229,7 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict { code: "run_not_ended", .. } => Self::new(Code::RunNotEnded, detail),
             StoreError::Conflict { .. } => Self::new(Code::Conflict, detail),
             StoreError::Quota { .. } => Self::new(Code::QuotaExceeded, detail),
+            StoreError::Dropped { what, .. } => Self::new(dropped(what), detail),
             StoreError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             StoreError::Stale { .. } => Self::new(Code::PreconditionFailed, detail),
             StoreError::Refused { code: "bad_cursor", .. } => {
@@ -237,6 +244,15 @@ impl From<StoreError> for ApiError {
                 Self::new(Code::Internal, "the database answered in a way that was not expected")
             }
         }
+    }
+}
+
+/// The code for what the store keeps no longer.
+fn dropped(what: &str) -> Code {
+    match what {
+        "report" => Code::ReportDropped,
+        "events" => Code::EventsDropped,
+        _ => Code::ShardResultsDropped,
     }
 }
 

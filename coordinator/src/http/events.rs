@@ -92,7 +92,8 @@ impl From<EventRow> for EventView {
 #[utoipa::path(get, path = "/api/v1/runs/{id}/events", tag = "runs", params(("id" = String, Path, description = "Its id"), EventsQuery,
         ("Last-Event-ID" = Option<i64>, Header, description = "Resume after this event")),
     responses((status = 200, description = "JSON, or `text/event-stream` by `Accept`: frames `snapshot`, `progress` and `finished` without id, and one for each stored event", content((EventList = "application/json"), (String = "text/event-stream"))),
-        (status = 204, description = "The run has ended and everything was seen: do not come back")))]
+        (status = 204, description = "The run has ended and everything was seen: do not come back"),
+        (status = 410, description = "They are no longer kept", body = super::error::Problem)))]
 pub async fn events(call: Call) -> Outcome {
     let id = run_id(&call)?;
     let EventsQuery { after, limit } = call.query()?;
@@ -104,6 +105,9 @@ pub async fn events(call: Call) -> Outcome {
         _ => after,
     };
     let run = call.context.store.run(id).await?;
+    if let Some(at) = run.history_dropped_at {
+        return Err(StoreError::Dropped { what: "events", at }.into());
+    }
     if choose(&call.headers, &["application/json", "text/event-stream"])? == 0 {
         return history(&call, id, after.unwrap_or(0), limit.unwrap_or(READ_AT_A_TIME)).await;
     }

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::error::{ApiError, Code};
 use super::router::Outcome;
 use crate::status::ClusterStatus;
+use crate::store::retention::UpkeepStatus;
 
 /// Counters of the front; gauges are made of the snapshot when they are asked for.
 pub struct Metrics {
@@ -76,6 +77,9 @@ pub async fn scrape(call: Call) -> Outcome {
     encode(&metrics.registry.gather(), &mut text)?;
     let leads = call.context.led_here();
     encode(&snapshot(leads.as_deref()).gather(), &mut text)?;
+    if leads.is_some() {
+        encode(&upkeep(&call.context.store.upkeep()).gather(), &mut text)?;
+    }
     Ok(Answer::bytes("text/plain; version=0.0.4; charset=utf-8", text))
 }
 
@@ -135,6 +139,45 @@ fn snapshot(status: Option<&ClusterStatus>) -> Registry {
     registry
 }
 
+/// What the janitor did since this process began to lead.
+#[allow(clippy::cast_possible_wrap)] // seconds since 1970 and counts
+fn upkeep(status: &UpkeepStatus) -> Registry {
+    let registry = Registry::new();
+    let gauge = |name: &str, help: &str, value: f64| {
+        let gauge = made(prometheus::Gauge::new(name, help));
+        gauge.set(value);
+        made(registry.register(Box::new(gauge)));
+    };
+    let last = status.last_round_at.map_or(0.0, |at| at.timestamp() as f64);
+    gauge("netplanner_upkeep_rounds", "Rounds of the janitor in this process", status.rounds as f64);
+    gauge("netplanner_upkeep_last_round_timestamp_seconds", "When the last one ended", last);
+    gauge("netplanner_upkeep_last_round_seconds", "How long it took", status.last_round_ms as f64 / 1000.0);
+    gauge(
+        "netplanner_upkeep_failing",
+        "1 while the last round was cut short",
+        f64::from(u8::from(status.last_error.is_some())),
+    );
+    gauge("netplanner_upkeep_gave_way", "Times it gave way to others' locks", status.gave_way as f64);
+    gauge("netplanner_shard_result_partitions", "Partitions of the shard results", status.partitions as f64);
+    let removed = made(IntGaugeVec::new(
+        Opts::new("netplanner_upkeep_removed", "What the janitor of this process removed"),
+        &["what"],
+    ));
+    for (what, count) in [
+        ("partitions", status.partitions_dropped),
+        ("shard_results", status.results_deleted),
+        ("reports", status.reports_dropped),
+        ("histories", status.histories_dropped),
+        ("runs", status.runs_deleted),
+        ("documents", status.documents_collected),
+        ("keys", status.keys_forgotten),
+    ] {
+        removed.with_label_values(&[what]).set(count as i64);
+    }
+    made(registry.register(Box::new(removed)));
+    registry
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +190,6 @@ mod tests {
         assert_eq!(snapshot(None).gather().len(), 1);
         let families = snapshot(Some(&ClusterStatus::default())).gather();
         assert!(families.len() >= 16, "{} families", families.len());
+        assert_eq!(upkeep(&UpkeepStatus::default()).gather().len(), 7);
     }
 }

@@ -1,7 +1,8 @@
 //! Exact parts of a run, for whoever wants to compute one of its shards again elsewhere: inputs and stage states byte
 //! for byte.
 
-use common::ids::StageIndex;
+use common::ids::{ContentHash, StageIndex};
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -46,8 +47,13 @@ pub async fn input(call: Call) -> Outcome {
         let has = if has.is_empty() { "no inputs".to_owned() } else { has };
         ApiError::new(Code::NotFound, format!("the run has no input {role:?}; it has {has}"))
     })?;
-    let document = call.context.store.document(input.hash).await?;
-    Ok(Answer::json_text(document).etag(&input.hash.to_string()))
+    document(&call, input.hash).await
+}
+
+/// A document, block by block: whatever its size, no more of it is in memory.
+async fn document(call: &Call, hash: ContentHash) -> Outcome {
+    let (total, blocks) = call.context.store.document_blocks(hash).await?;
+    Ok(Answer::blocks("application/json", total, blocks.map_err(ApiError::from)).etag(&hash.to_string()))
 }
 
 /// The state that the shards of a stage share, byte for byte.
@@ -64,7 +70,8 @@ pub async fn state(call: Call) -> Outcome {
 #[utoipa::path(get, path = "/api/v1/runs/{id}/stages/{n}/shards/{shard}", tag = "runs", operation_id = "shard",
     params(("id" = String, Path, description = "Its id"), ("n" = u32, Path, description = "The stage, from 0"),
         ("shard" = u32, Path, description = "The shard, from 0")),
-    responses((status = 200, description = "The shard", body = StoredShard)))]
+    responses((status = 200, description = "The shard", body = StoredShard),
+        (status = 410, description = "It is no longer kept", body = super::error::Problem)))]
 pub async fn shard(call: Call) -> Outcome {
     let run = call.context.store.run(run_id(&call)?).await?;
     let (stage, shard) = (call.param(1, Code::NotFound)?, call.param(2, Code::NotFound)?);

@@ -55,7 +55,8 @@ pub struct FoundValue {
 
 /// Values of the report or of partial results, by an SQL/JSON path.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/query", tag = "runs", params(("id" = String, Path, description = "Its id"), PathQuery),
-    responses((status = 200, description = "What the path found", body = Found), (status = 422, description = "Not a path", body = super::error::Problem)))]
+    responses((status = 200, description = "What the path found", body = Found), (status = 422, description = "Not a path", body = super::error::Problem),
+        (status = 410, description = "What it would look at is no longer kept", body = super::error::Problem)))]
 pub async fn query(call: Call) -> Outcome {
     let id = run_id(&call)?;
     let PathQuery { path, over, stage, limit } = call.query()?;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use common::ids::RunId;
 use common::run::RunPhase;
+use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use optics::export::{ResultFormat, export, plan_report_in};
 use optics::topology::Topology;
@@ -17,6 +19,7 @@ use super::error::{ApiError, Code, Problem};
 use super::negotiate::choose;
 use super::router::Outcome;
 use super::runs::run_id;
+use crate::store::documents::Block;
 use crate::store::runs::RunRow;
 
 /// In which form.
@@ -33,15 +36,17 @@ pub struct ResultQuery {
     responses((status = 200, description = "The report by the algorithm's `report_schema`, or its plan in another form",
             content((Object = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "image/svg+xml"), (Object = "application/geo+json"),
                 (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
-        (status = 409, description = "There is none, or not yet", body = Problem)))]
+        (status = 409, description = "There is none, or not yet", body = Problem),
+        (status = 410, description = "It is no longer kept", body = Problem)))]
 pub async fn result(call: Call) -> Outcome {
     let id = run_id(&call)?;
     let ResultQuery { format } = call.query()?;
     let format = wanted(&call, format.as_deref())?;
-    let Some(report) = call.context.store.report(id).await? else { return Err(missing(&call).await?) };
     let Some(format) = format else {
-        return Ok(Answer::json_text(report).etag(&id.to_string()).header(VARY, "accept"));
+        let Some(first) = call.context.store.report_block(id, 0).await? else { return Err(missing(&call).await?) };
+        return Ok(stored(&call, id, first).etag(&id.to_string()).header(VARY, "accept"));
     };
+    let Some(report) = call.context.store.report(id).await? else { return Err(missing(&call).await?) };
     let run = call.context.store.run(id).await?;
     let shown = shown(&call, &run, format, report).await?;
     let (kind, extension) = (format.media_type(), format.extension());
@@ -57,6 +62,29 @@ pub async fn result(call: Call) -> Outcome {
         .header(CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
         .header(VARY, "accept")
         .etag(&format!("{id}-{extension}")))
+}
+
+/// The report as it is stored; a large one block by block, so that no more of it is in memory.
+fn stored(call: &Call, id: RunId, first: Block) -> Answer {
+    let total = first.total;
+    let read = first.bytes.len() as u64;
+    if read >= total {
+        return Answer::json_text(first.bytes);
+    }
+    let store = call.context.store.clone();
+    let rest = stream::try_unfold(read, move |from| {
+        let store = store.clone();
+        async move {
+            if from >= total {
+                return Ok(None);
+            }
+            let gone = || ApiError::new(Code::RunNotFound, "the run was deleted meanwhile");
+            let block = store.report_block(id, from).await?.ok_or_else(gone)?;
+            let next = from + block.bytes.len() as u64;
+            if next == from { Err(gone()) } else { Ok(Some((block.bytes, next))) }
+        }
+    });
+    Answer::blocks("application/json", total, stream::iter([Ok(first.bytes)]).chain(rest))
 }
 
 /// The wanted form; none for the stored JSON.

@@ -68,6 +68,15 @@ pub struct RunView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub estimate: Option<Box<RawValue>>,
+    /// When its shard results were dropped because of their age; they answer 410 since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results_dropped_at: Option<DateTime<Utc>>,
+    /// When its report was dropped because of its age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_dropped_at: Option<DateTime<Utc>>,
+    /// When its events and failures were dropped because of their age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_dropped_at: Option<DateTime<Utc>>,
     /// Number of its newest stored event.
     pub last_event: i64,
     /// Failed attempts so far.
@@ -245,6 +254,9 @@ impl From<RunRow> for RunView {
             waiting_reason: row.waiting_reason,
             error: row.error.map(RunErrorView::from),
             estimate: row.estimate,
+            results_dropped_at: row.results_dropped_at,
+            report_dropped_at: row.report_dropped_at,
+            history_dropped_at: row.history_dropped_at,
             last_event: row.last_event,
             failures: row.failures,
             progress: row.stage.map(ProgressView::from),

@@ -99,7 +99,7 @@ impl From<ShardView> for ShardItem {
 
 /// The shards of a run.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/shards", tag = "runs", params(("id" = String, Path, description = "Its id"), ShardsQuery),
-    responses((status = 200, description = "A page of shards", body = ShardList)))]
+    responses((status = 200, description = "A page of shards", body = ShardList), (status = 410, description = "They are no longer kept", body = super::error::Problem)))]
 pub async fn shards(call: Call) -> Outcome {
     let id = run_id(&call)?;
     let ShardsQuery { limit, cursor, stage, state, worker } = call.query()?;

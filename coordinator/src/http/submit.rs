@@ -405,7 +405,10 @@ async fn report(call: &Call, id: RunId, at: &str) -> Result<NewDocument, ApiErro
     if run.state != RunPhase::Succeeded {
         return Err(refused(pointer, format!("run {id} is {}: it has no report", run.state.as_str())));
     }
-    let bytes = call.context.store.report(id).await?;
+    let bytes = call.context.store.report(id).await.map_err(|error| match error {
+        StoreError::Dropped { .. } => refused(pointer.clone(), format!("run {id}: {error}")),
+        other => other.into(),
+    })?;
     let bytes = bytes.ok_or_else(|| refused(pointer, format!("run {id} has no report")))?;
     Ok(NewDocument::of(bytes))
 }

@@ -1,5 +1,6 @@
 //! What can go wrong between the coordinator and its database, as its callers need to know it.
 
+use chrono::{DateTime, Utc};
 use tokio_postgres::error::SqlState;
 
 /// An error of the store. Its text never contains SQL.
@@ -26,6 +27,14 @@ pub enum StoreError {
     Quota {
         /// How many.
         most: u32,
+    },
+    /// It was there once, and is older than this installation keeps such things.
+    #[error("the {what} of this run were dropped {}: older ones are not kept", at.format("%Y-%m-%d %H:%M UTC"))]
+    Dropped {
+        /// `shard results`, `events` or `report`.
+        what: &'static str,
+        /// When they were dropped.
+        at: DateTime<Utc>,
     },
     /// The idempotency key was used before with another body.
     #[error("the idempotency key was used before for another request")]

@@ -1,5 +1,7 @@
 //! Idempotency keys: the same request twice is one resource and one answer.
 
+use std::time::Duration;
+
 use common::ids::ContentHash;
 use deadpool_postgres::Transaction;
 use serde::Serialize;
@@ -22,10 +24,11 @@ pub struct Idempotency {
 /// Takes the key in the transaction that creates the resource. A request with the same key that runs at the same time
 /// waits here until that transaction ended.
 ///
-/// Returns the stored answer if the key was used before for the same request; none without a key.
+/// Returns the stored answer if the key was used before, less than `kept` ago, for the same request; none without a key.
 pub(super) async fn claim<A: DeserializeOwned>(
     transaction: &Transaction<'_>,
     idempotency: Option<&Idempotency>,
+    kept: Duration,
 ) -> Result<Option<A>> {
     let Some(idempotency) = idempotency else { return Ok(None) };
     let (principal, key) = (storable(&idempotency.principal), storable(&idempotency.key));
@@ -33,7 +36,7 @@ pub(super) async fn claim<A: DeserializeOwned>(
     let hash = idempotency.body_hash.0.as_slice();
     let forget = transaction
         .prepare_cached(
-            "DELETE FROM idempotency WHERE principal = $1 AND key = $2 AND created_at < now() - interval '24 hours'",
+            "DELETE FROM idempotency WHERE principal = $1 AND key = $2 AND created_at < now() - make_interval(secs => $3)",
         )
         .await?;
     let insert = transaction
@@ -41,7 +44,7 @@ pub(super) async fn claim<A: DeserializeOwned>(
             "INSERT INTO idempotency (principal, key, body_hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .await?;
-    transaction.execute(&forget, &[&principal, &key]).await?;
+    transaction.execute(&forget, &[&principal, &key, &kept.as_secs_f64()]).await?;
     if transaction.execute(&insert, &[&principal, &key, &hash]).await? == 1 {
         return Ok(None);
     }

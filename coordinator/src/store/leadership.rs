@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::NOTIFY_CLUSTER;
 use super::connection::{self, LEADER_NAME};
 use super::error::{Result, StoreError};
-use super::{Store, connection::named};
+use super::{Store, connection::named, janitor};
 
 /// Key of the advisory lock of partition 0 (`netplan` in ASCII, then the partition).
 const LOCK: i64 = 0x6e65_7470_6c61_6e00;
@@ -32,9 +32,6 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// After how long without a word the server closes the lock's connection, in milliseconds.
 const IDLE_MS: u128 = 3_000;
-
-/// How often a leader looks after partitions and what is past its time.
-const UPKEEP: Duration = Duration::from_hours(1);
 
 /// Who asks to lead.
 #[derive(Clone, Debug)]
@@ -132,7 +129,7 @@ impl Store {
         tracing::info!(%epoch, "leading");
         let lost = CancellationToken::new();
         let keeper = tokio::spawn(keep(client, epoch, lost.clone()));
-        tokio::spawn(upkeep(self.clone(), lost.clone()));
+        tokio::spawn(janitor::look_after(self.clone(), epoch, lost.clone()));
         Ok(Leadership { epoch, lost, keeper: Some(keeper) })
     }
 }
@@ -196,20 +193,5 @@ async fn keep(client: Client, epoch: Epoch, lost: CancellationToken) {
         let unlocked = client.query_one("SELECT pg_advisory_unlock($1)", &[&LOCK]);
         let _ = timeout(SILENCE, unlocked).await;
         tracing::info!(%epoch, "gave up the leadership");
-    }
-}
-
-/// Looks after partitions and what is past its time while the leadership lasts.
-async fn upkeep(store: Store, lost: CancellationToken) {
-    loop {
-        for done in [store.make_partitions().await, store.forget().await] {
-            if let Err(error) = done {
-                tracing::warn!(%error, "upkeep of the database failed; it is repeated in an hour");
-            }
-        }
-        tokio::select! {
-            () = lost.cancelled() => return,
-            () = sleep(UPKEEP) => {}
-        }
     }
 }

@@ -11,12 +11,14 @@ pub mod error;
 pub mod events;
 pub mod idempotency;
 pub mod inputs;
+pub mod janitor;
 pub mod leadership;
 mod migrations;
 pub mod notifications;
 pub mod page;
 mod partitions;
 pub mod query;
+pub mod retention;
 pub mod runs;
 pub mod shards;
 pub mod stages;
@@ -24,7 +26,7 @@ pub mod submit;
 mod text;
 pub mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
@@ -32,6 +34,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use notifications::Notice;
+use retention::{Retention, UpkeepStatus};
 
 pub use error::{Result, StoreError};
 
@@ -49,6 +52,8 @@ pub struct DatabaseSettings {
     pub statement_timeout: Duration,
     /// Longest wait for a connection of the pool, or for a new one (default 5 s: a client then gets 503, not a hang).
     pub connect_timeout: Duration,
+    /// For how long what is kept.
+    pub retention: Retention,
 }
 
 impl DatabaseSettings {
@@ -59,6 +64,7 @@ impl DatabaseSettings {
             pool_size: 16,
             statement_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
+            retention: Retention::default(),
         }
     }
 }
@@ -71,6 +77,8 @@ pub struct Store {
     notices: broadcast::Sender<Notice>,
     /// Longest wait for a connection of the pool.
     patience: Duration,
+    retention: Retention,
+    upkeep: Arc<Mutex<UpkeepStatus>>,
     /// Ends the listener with the last clone.
     _listener: Arc<DropGuard>,
 }
@@ -93,8 +101,18 @@ impl Store {
         let (notices, _) = broadcast::channel(notifications::BACKLOG);
         let ended = CancellationToken::new();
         tokio::spawn(notifications::listen(config.clone(), notices.clone(), ended.clone()));
-        let patience = settings.connect_timeout;
-        Ok(Self { pool, config, notices, patience, _listener: Arc::new(ended.drop_guard()) })
+        if let Some(contradiction) = settings.retention.contradiction() {
+            return Err(StoreError::Settings(contradiction));
+        }
+        Ok(Self {
+            pool,
+            config,
+            notices,
+            patience: settings.connect_timeout,
+            retention: settings.retention,
+            upkeep: Arc::default(),
+            _listener: Arc::new(ended.drop_guard()),
+        })
     }
 
     /// Applies migrations, one process at a time, and makes the partitions of the next weeks.
@@ -103,7 +121,7 @@ impl Store {
     /// `Settings` if the database was migrated by a newer or a changed release.
     pub async fn migrate(&self) -> Result<()> {
         migrations::apply(&self.config).await?;
-        self.make_partitions().await
+        partitions::make_ahead(&***self.client().await?).await
     }
 
     /// Whether the database answers.

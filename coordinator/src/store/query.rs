@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use common::ids::RunId;
 use deadpool_postgres::{Object, Transaction};
 use serde::Serialize;
@@ -80,7 +81,8 @@ impl Store {
     /// Evaluates `path` read-only.
     ///
     /// # Errors
-    /// `Refused` with code `bad_path` and Postgres' message; `Timeout`; `NotFound` for an unknown run.
+    /// `Refused` with code `bad_path` and Postgres' message; `Timeout`; `NotFound` for an unknown run;
+    /// `Dropped` where it would look at what is too old.
     pub async fn query(
         &self,
         run: RunId,
@@ -125,8 +127,17 @@ async fn evaluate(
     let transaction = client.build_transaction().read_only(true).start().await?;
     let time = limits.time.as_millis().max(1);
     transaction.batch_execute(&format!("SET LOCAL statement_timeout = {time}")).await?;
-    let known = transaction.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
-    transaction.query_opt(&known, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+    let known = transaction
+        .prepare_cached("SELECT results_dropped_at, report_dropped_at FROM runs WHERE id = $1")
+        .await?;
+    let row = transaction.query_opt(&known, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+    let (what, column) = match over {
+        QueryOver::Shards { .. } => ("shard results", 0),
+        QueryOver::Report => ("report", 1),
+    };
+    if let Some(at) = row.get::<_, Option<DateTime<Utc>>>(column) {
+        return Err(StoreError::Dropped { what, at });
+    }
     read(&transaction, run, path, over, limits).await.map_err(|error| match error.as_db_error() {
         // a path that cannot be read, or that fails on this document
         Some(db) if matches!(db.code().code().get(..2), Some("22" | "42" | "54" | "0A")) => {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use common::ids::{RunId, StageIndex};
 use common::protocol::PartialsPage;
+use deadpool_postgres::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -120,7 +121,7 @@ impl Store {
     /// The partial result of one shard.
     ///
     /// # Errors
-    /// `NotFound` until it is stored.
+    /// `NotFound` until it is stored, `Dropped` when it is too old.
     pub async fn partial(&self, run: RunId, stage: StageIndex, shard: u32) -> Result<ShardPartial> {
         let client = self.client().await?;
         let select = client
@@ -129,10 +130,11 @@ impl Store {
                   WHERE run_id = $1 AND stage = $2 AND shard = $3",
             )
             .await?;
-        let row = client
-            .query_opt(&select, &[&run.0, &stage.0.cast_signed(), &shard.cast_signed()])
-            .await?
-            .ok_or(StoreError::NotFound("partial result"))?;
+        let found = client.query_opt(&select, &[&run.0, &stage.0.cast_signed(), &shard.cast_signed()]).await?;
+        let Some(row) = found else {
+            results_are_kept(&client, run).await?;
+            return Err(StoreError::NotFound("partial result"));
+        };
         Ok(ShardPartial {
             worker: row.get("worker"),
             started_at: row.get("started_at"),
@@ -146,12 +148,11 @@ impl Store {
     /// empty, although another follows.
     ///
     /// # Errors
-    /// `NotFound` for an unknown run.
+    /// `NotFound` for an unknown run, `Dropped` for one whose results are too old.
     pub async fn shards(&self, run: RunId, filter: &ShardFilter, page: &Page) -> Result<Paged<ShardView>> {
         let (mut stage, mut from): (i32, i32) = page.after()?.unwrap_or((0, 0));
         let client = self.client().await?;
-        let known = client.prepare_cached("SELECT true FROM runs WHERE id = $1").await?;
-        client.query_opt(&known, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+        results_are_kept(&client, run).await?;
         let following = client
             .prepare_cached(
                 "SELECT stage, shards FROM stages
@@ -246,6 +247,13 @@ impl Store {
         page.next = Some(expected).filter(|next| *next < shards);
         Ok(page)
     }
+}
+
+/// Refuses what is about shards of a run that is not there, or whose results are no longer kept.
+async fn results_are_kept(client: &Object, run: RunId) -> Result<()> {
+    let select = client.prepare_cached("SELECT results_dropped_at FROM runs WHERE id = $1").await?;
+    let row = client.query_opt(&select, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
+    row.get::<_, Option<DateTime<Utc>>>(0).map_or(Ok(()), |at| Err(StoreError::Dropped { what: "shard results", at }))
 }
 
 fn view(stage: i32, row: &Row) -> ShardView {

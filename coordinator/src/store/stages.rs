@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::Store;
-use super::documents::hash_of;
+use super::documents::{Block, hash_of, place};
 use super::error::{Result, StoreError};
 use super::runs::{self, RUN, RunRow};
 use super::text::raw_json;
@@ -90,5 +90,24 @@ impl Store {
             client.prepare_cached("SELECT state FROM stages WHERE run_id = $1 AND stage = $2").await?;
         let row = client.query_opt(&select, &[&run.0, &stage.0.cast_signed()]).await?;
         row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))).ok_or(StoreError::NotFound("stage"))
+    }
+
+    /// The block of a stage's state that begins at byte `from`.
+    ///
+    /// # Errors
+    /// As [`Store::state`].
+    pub async fn state_block(&self, run: RunId, stage: StageIndex, from: u64) -> Result<Block> {
+        let client = self.client().await?;
+        let select = client
+            .prepare_cached(
+                "SELECT octet_length(state), substring(state FROM $3 FOR $4) FROM stages
+                  WHERE run_id = $1 AND stage = $2",
+            )
+            .await?;
+        let (first, count, _) = place(from);
+        let row = client.query_opt(&select, &[&run.0, &stage.0.cast_signed(), &first, &count]).await?;
+        let row = row.ok_or(StoreError::NotFound("stage"))?;
+        let total = u64::from(row.get::<_, i32>(0).cast_unsigned());
+        Ok(Block { total, bytes: row.get::<_, Vec<u8>>(1).into() })
     }
 }

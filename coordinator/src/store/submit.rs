@@ -112,7 +112,7 @@ impl Store {
             return Ok(Submitted { run, replayed: false, reused: false });
         }
         let transaction = client.transaction().await?;
-        if let Some(run) = idempotency::claim(&transaction, idempotency.as_ref()).await? {
+        if let Some(run) = idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await? {
             transaction.commit().await?;
             return Ok(Submitted { run, replayed: true, reused: false });
         }
@@ -134,7 +134,7 @@ impl Store {
 async fn find_equal(transaction: &Transaction<'_>, fingerprint: ContentHash) -> Result<Option<RunRow>> {
     let select = transaction
         .prepare_cached(&format!(
-            "{RUN} WHERE r.state = 'succeeded' AND r.fingerprint = $1 ORDER BY r.id DESC LIMIT 1"
+            "{RUN} WHERE r.state = 'succeeded' AND r.report IS NOT NULL AND r.fingerprint = $1 ORDER BY r.id DESC LIMIT 1"
         ))
         .await?;
     Ok(transaction.query_opt(&select, &[&fingerprint.0.as_slice()]).await?.as_ref().map(read))
@@ -194,18 +194,8 @@ pub(super) async fn check_quota(transaction: &Transaction<'_>, submitter: &str, 
 /// Makes the documents that came with the request durable, and checks that the others are.
 async fn put_documents(transaction: &Transaction<'_>, run: &NewRun) -> Result<()> {
     documents::put(transaction, &run.documents).await?;
-    let mut hashes: Vec<&[u8]> = run.inputs.iter().map(|input| input.hash.0.as_slice()).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    if hashes.is_empty() {
-        return Ok(());
-    }
-    let count = transaction.prepare_cached("SELECT count(*) FROM documents WHERE hash = ANY ($1)").await?;
-    let found: i64 = transaction.query_one(&count, &[&hashes]).await?.get(0);
-    if usize::try_from(found) != Ok(hashes.len()) {
-        return Err(StoreError::NotFound("document"));
-    }
-    Ok(())
+    let hashes: Vec<ContentHash> = run.inputs.iter().map(|input| input.hash).collect();
+    if documents::lock(transaction, &hashes).await? { Ok(()) } else { Err(StoreError::NotFound("document")) }
 }
 
 /// Inserts a run, unless its submitter has `below` open runs or more; 0 is any number.
@@ -215,6 +205,9 @@ async fn insert(
     fingerprint: ContentHash,
     below: i64,
 ) -> Result<Option<RunRow>> {
+    let mut refers: Vec<&[u8]> = run.inputs.iter().map(|input| input.hash.0.as_slice()).collect();
+    refers.sort_unstable();
+    refers.dedup();
     let id = RunId(Uuid::now_v7());
     let spec = serde_json::to_vec(&run.spec()).expect("a spec is plain data");
     let inputs = serde_json::to_string(&run.inputs).expect("inputs are plain data");
@@ -237,7 +230,9 @@ async fn insert(
                  RETURNING *),
              event AS (
                  INSERT INTO run_events (run_id, seq, kind, body)
-                 SELECT id, 1, 'state', '{{\"state\": \"queued\"}}' FROM run)
+                 SELECT id, 1, 'state', '{{\"state\": \"queued\"}}' FROM run),
+             takes AS (
+                 INSERT INTO run_documents (run_id, hash) SELECT id, unnest($17::bytea[]) FROM run)
              {INSERTED_RUN}"
         ))
         .await?;
@@ -261,6 +256,7 @@ async fn insert(
                 &labels,
                 &i32::try_from(run.memory_mib).unwrap_or(i32::MAX),
                 &below,
+                &refers,
             ],
         )
         .await?;

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests: what fails here fails the test
 
+mod backup;
 mod commands;
 mod database;
 mod deaths;
 mod failures;
 mod life;
 mod light;
+mod memory;
+mod overload;
 mod repetition;
 mod scheduling;
 mod versions;

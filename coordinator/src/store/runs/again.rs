@@ -71,7 +71,8 @@ impl Store {
                             ended_at = NULL, error = NULL, paused = false, last_event = last_event + 1,
                             deadline_at = CASE WHEN $2::timestamptz IS NOT NULL THEN $2
                                                WHEN deadline_at > now() THEN deadline_at END
-                      WHERE id = $1 AND state = 'failed' RETURNING state, last_event),
+                      WHERE id = $1 AND state = 'failed' AND results_dropped_at IS NULL AND history_dropped_at IS NULL
+                      RETURNING state, last_event),
                  reopened AS (
                      UPDATE stages SET closed_at = NULL
                       WHERE run_id = $1 AND stage = (SELECT max(stage) FROM stages WHERE run_id = $1)

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use common::ids::{ContentHash, RunId};
 use common::run::{RunPhase, ShardRange};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::Store;
+use super::documents::Block;
 use super::error::{Result, StoreError};
 use super::page::{Page, Paged};
 use super::stages::StageRow;
@@ -53,6 +55,10 @@ pub struct Resumed {
     /// The stored shards of the last stage, ascending, disjoint and not adjacent.
     pub stored: Vec<ShardRange>,
 }
+
+/// Size of a block in which large reports are read. Each costs the database the text of the whole report, so blocks are
+/// larger than those of documents.
+pub const REPORT_BLOCK_BYTES: i32 = 4 << 20;
 
 /// Holds of the runs that a leader has to do with; an index has just these.
 const OPEN: &str = "r.partition = 0 AND r.state IN ('queued', 'running')";
@@ -162,7 +168,7 @@ impl Store {
         let client = self.client().await?;
         let select = client
             .prepare_cached(&format!(
-                "{RUN} WHERE r.state = 'succeeded' AND r.fingerprint = $1 ORDER BY r.id DESC LIMIT 1"
+                "{RUN} WHERE r.state = 'succeeded' AND r.report IS NOT NULL AND r.fingerprint = $1 ORDER BY r.id DESC LIMIT 1"
             ))
             .await?;
         Ok(client.query_opt(&select, &[&fingerprint.0.as_slice()]).await?.as_ref().map(read))
@@ -238,13 +244,42 @@ impl Store {
     /// The report as JSON text, as Postgres gives it back; none until the run succeeded.
     ///
     /// # Errors
-    /// `NotFound` if there is no such run.
+    /// `NotFound` if there is no such run, `Dropped` if the report is too old.
     pub async fn report(&self, id: RunId) -> Result<Option<Bytes>> {
         let client = self.client().await?;
-        let select = client.prepare_cached("SELECT report::text FROM runs WHERE id = $1").await?;
+        let select =
+            client.prepare_cached("SELECT report::text, report_dropped_at FROM runs WHERE id = $1").await?;
         let row = client.query_opt(&select, &[&id.0]).await?.ok_or(StoreError::NotFound("run"))?;
+        report_is_kept(row.get(1))?;
         Ok(row.get::<_, Option<String>>(0).map(Bytes::from))
     }
+
+    /// The block of a report that begins at byte `from` and has [`REPORT_BLOCK_BYTES`]; none until the run succeeded.
+    ///
+    /// # Errors
+    /// As [`Store::report`].
+    pub async fn report_block(&self, id: RunId, from: u64) -> Result<Option<Block>> {
+        let client = self.client().await?;
+        // the text is made once a block: OFFSET keeps it from being made for each column
+        let select = client
+            .prepare_cached(
+                "SELECT octet_length(t.bytes), substring(t.bytes FROM $2 FOR $3), r.report_dropped_at
+                   FROM runs r, LATERAL (SELECT convert_to(r.report::text, 'UTF8') AS bytes OFFSET 0) t
+                  WHERE r.id = $1",
+            )
+            .await?;
+        let first = i32::try_from(from + 1).unwrap_or(i32::MAX);
+        let row = client.query_opt(&select, &[&id.0, &first, &REPORT_BLOCK_BYTES]).await?;
+        let row = row.ok_or(StoreError::NotFound("run"))?;
+        report_is_kept(row.get(2))?;
+        let Some(total) = row.get::<_, Option<i32>>(0) else { return Ok(None) };
+        Ok(Some(Block { total: u64::from(total.cast_unsigned()), bytes: row.get::<_, Vec<u8>>(1).into() }))
+    }
+}
+
+/// Refuses a report that was dropped.
+fn report_is_kept(dropped_at: Option<DateTime<Utc>>) -> Result<()> {
+    dropped_at.map_or(Ok(()), |at| Err(StoreError::Dropped { what: "report", at }))
 }
 
 fn uuids(ids: &[RunId]) -> Vec<Uuid> {

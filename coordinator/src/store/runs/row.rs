@@ -117,6 +117,15 @@ pub struct RunRow {
     /// The exact bytes of its order, while no stage is open and if they are few.
     #[serde(skip)]
     pub short_spec: Option<Bytes>,
+    /// When its shard results were dropped.
+    #[serde(default)]
+    pub results_dropped_at: Option<DateTime<Utc>>,
+    /// When its report was dropped.
+    #[serde(default)]
+    pub report_dropped_at: Option<DateTime<Utc>>,
+    /// When its events and failures were dropped.
+    #[serde(default)]
+    pub history_dropped_at: Option<DateTime<Utc>>,
 }
 
 /// How far the newest stage of a run is.
@@ -159,7 +168,7 @@ macro_rules! select_runs {
                     r.seed, r.fingerprint, r.label, r.priority, r.deadline_at, r.until, r.submitter, r.created_at,
                     r.started_at, r.ended_at, r.waiting_reason, r.worker_labels::text AS worker_labels, r.memory_mib, r.paused,
                     r.error::text AS error, r.estimate::text AS estimate,
-                    r.last_event, r.failures,
+                    r.last_event, r.failures, r.results_dropped_at, r.report_dropped_at, r.history_dropped_at,
                     CASE WHEN r.state = 'queued' AND octet_length(r.spec) <= 4096 THEN r.spec END AS short_spec, s.stage, s.name AS stage_name, s.shards, s.done",
             $beside,
             " FROM ",
@@ -224,5 +233,8 @@ pub(in crate::store) fn read(row: &Row) -> RunRow {
             shards: unsigned("shards"),
             done: unsigned("done"),
         }),
+        results_dropped_at: row.get("results_dropped_at"),
+        report_dropped_at: row.get("report_dropped_at"),
+        history_dropped_at: row.get("history_dropped_at"),
     }
 }
