@@ -77,7 +77,9 @@ impl ClientError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused(problem) => problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            Self::Refused(problem) => [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS]
+                .iter()
+                .any(|status| *status == problem.status),
             Self::Unexpected { .. } => false,
         }
     }

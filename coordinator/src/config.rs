@@ -8,9 +8,10 @@ use clap::Parser;
 
 use crate::dispatch::event::DispatchSettings;
 use crate::http::HttpSettings;
+use crate::http::rate::Rate;
 use crate::link::LinkSettings;
-use crate::store::DatabaseSettings;
 use crate::store::retention::{DAY, Retention};
+use crate::store::{Bounds, DatabaseSettings};
 
 /// Decides what NetPlanner's workers compute, and keeps what they found in Postgres.
 #[derive(Clone, Debug, Parser)]
@@ -20,7 +21,7 @@ pub struct Config {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
 
-    /// Connections to the database. A handler holds one for milliseconds.
+    /// Connections to the database, a third of them for the leader alone. A handler holds one for milliseconds.
     #[arg(long, env = "NETPLANNER_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(4..=256))]
     pub database_connections: u16,
 
@@ -117,6 +118,38 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_PREFETCH", default_value_t = 8)]
     pub prefetch: u16,
 
+    /// Runs that may be open at a time, queued or running; above it submissions are told to come back (503). The leader
+    /// holds some kilobytes of each.
+    #[arg(long, env = "NETPLANNER_MAX_OPEN_RUNS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_open_runs: u32,
+
+    /// Requests that may wait for a connection to the database at a time; above it they are told to come back (503),
+    /// because the last would wait for seconds.
+    #[arg(long, env = "NETPLANNER_DATABASE_WAITERS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    pub database_waiters: u16,
+
+    /// HTTP connections at a time: a file descriptor and some 20 kB each. Who comes then is told to come back (503).
+    #[arg(long, env = "NETPLANNER_HTTP_CONNECTIONS", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub http_connections: u32,
+
+    /// Mebibytes of request bodies in memory at a time: a few of the largest (64 MiB), thousands of ordinary ones. What
+    /// does not fit is told to come back (503).
+    #[arg(long, env = "NETPLANNER_HTTP_BODIES_MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    pub http_bodies_mib: u32,
+
+    /// Event streams at a time: each looks at the database a few times a second.
+    #[arg(long, env = "NETPLANNER_HTTP_STREAMS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub http_streams: u32,
+
+    /// Requests per second that one client address may make in the long run; 0 for any number. Far above people and
+    /// scripts, below what a loop gone wild makes. Health and metrics are not counted.
+    #[arg(long, env = "NETPLANNER_RATE_LIMIT", default_value_t = 1_000)]
+    pub rate_limit: u32,
+
+    /// Requests that one client address may make at once after a quiet time.
+    #[arg(long, env = "NETPLANNER_RATE_BURST", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate_burst: u32,
+
     /// Days for which the results of shards are kept after their run ended; 0 for ever. They are most of what is stored
     /// and are looked at soon or never. They go by whole weeks of submission, all runs of which must be old enough.
     #[arg(long, env = "NETPLANNER_KEEP_SHARD_RESULTS_DAYS", default_value_t = 30)]
@@ -170,6 +203,7 @@ impl Config {
         DatabaseSettings {
             pool_size: usize::from(self.database_connections),
             retention: self.retention(),
+            bounds: Bounds { open_runs: self.max_open_runs, waiting: usize::from(self.database_waiters) },
             ..DatabaseSettings::new(&self.database_url)
         }
     }
@@ -190,7 +224,15 @@ impl Config {
 
     /// Settings of the HTTP front.
     pub fn http(&self) -> HttpSettings {
-        HttpSettings { advertise: self.advertise(), user_runs: self.user_runs, ..HttpSettings::default() }
+        HttpSettings {
+            advertise: self.advertise(),
+            user_runs: self.user_runs,
+            connections: self.http_connections as usize,
+            bodies_bytes: (self.http_bodies_mib as usize) << 20,
+            streams: self.http_streams as usize,
+            rate: Rate { per_second: self.rate_limit, burst: self.rate_burst },
+            ..HttpSettings::default()
+        }
     }
 
     /// Settings of the cluster link.

@@ -115,7 +115,7 @@ async fn lead_when_migrated(
         dispatch: config.dispatch(),
         document_cache_bytes: config.document_cache_bytes(),
     };
-    leader::run(store, settings, status, shutdown.clone()).await;
+    leader::run(store.for_leader(), settings, status, shutdown.clone()).await;
     Ok(())
 }
 

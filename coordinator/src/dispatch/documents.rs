@@ -242,7 +242,8 @@ mod tests {
             let part = part(key(1), offset);
             let length = BLOCK.min(total - part.1);
             let block = Block { total, bytes: Bytes::from(vec![7; usize::try_from(length).unwrap()]) };
-            let WorkerCommand::Piece { offset: at, total: whole, bytes, .. } = piece(part, offset, &block) else {
+            let WorkerCommand::Piece { offset: at, total: whole, bytes, .. } = piece(part, offset, &block)
+            else {
                 panic!("no piece");
             };
             assert_eq!((at, whole), (offset, total));

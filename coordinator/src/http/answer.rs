@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
@@ -224,11 +224,13 @@ fn pack_blocks(
             if coding == Coding::Brotli {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
                 let encoder = BrotliEncoder::with_quality(reader, Level::Precise(3));
-                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES)).into_response()
+                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES))
+                    .into_response()
             } else {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 let encoder = GzipEncoder::with_quality(reader, Level::Precise(3));
-                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES)).into_response()
+                warp::reply::stream(ReaderStream::with_capacity(encoder, COMPRESSED_PIECE_BYTES))
+                    .into_response()
             }
         }
     }

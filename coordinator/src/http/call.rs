@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::context::HttpContext;
 use super::error::{ApiError, Code};
@@ -65,6 +66,8 @@ pub struct Call {
     pub principal: Principal,
     /// Its body, not above the route's limit.
     pub body: Bytes,
+    /// The room that the body takes, given back with the call.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Call {

@@ -1,12 +1,13 @@
 //! What all handlers share: the store, the leader's last snapshot, the bounds of the front.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
+use super::rate::{Limiter, Rate};
 use super::schemas::Schemas;
 use crate::status::ClusterStatus;
 use crate::store::Store;
@@ -25,7 +26,16 @@ pub struct HttpContext {
     pub metrics: Metrics,
     /// Compiled schemas of the algorithms' parameters.
     pub schemas: Schemas,
+    /// Who asked how often.
+    pub limiter: Mutex<Limiter>,
+    /// Room for request bodies, in units of [`BODY_UNIT`].
+    pub bodies: Arc<Semaphore>,
+    /// Room for event streams.
+    pub streams: Arc<Semaphore>,
 }
+
+/// Bytes that one permit of [`HttpContext::bodies`] stands for.
+pub const BODY_UNIT: usize = 1 << 10;
 
 impl HttpContext {
     /// The front's view of the rest of the process.
@@ -35,7 +45,17 @@ impl HttpContext {
         settings: HttpSettings,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { store, status, settings, shutdown, metrics: Metrics::default(), schemas: Schemas::default() }
+        Self {
+            store,
+            status,
+            shutdown,
+            metrics: Metrics::default(),
+            schemas: Schemas::default(),
+            limiter: Mutex::new(Limiter::new(settings.rate)),
+            bodies: Arc::new(Semaphore::new((settings.bodies_bytes / BODY_UNIT).min(Semaphore::MAX_PERMITS))),
+            streams: Arc::new(Semaphore::new(settings.streams)),
+            settings,
+        }
     }
 
     /// The leader's snapshot, if this process leads.
@@ -59,6 +79,16 @@ pub struct HttpSettings {
     pub read_timeout: Duration,
     /// Connections at a time (2,048: a file descriptor and some 20 kB each).
     pub connections: usize,
+    /// Bytes of request bodies in memory at a time (256 MiB: a few of the largest, thousands of ordinary ones). What does
+    /// not fit is told to come back.
+    pub bodies_bytes: usize,
+    /// Event streams at a time (1,000: each looks at the database a few times a second).
+    pub streams: usize,
+    /// How long a client may take for a piece of its stream before it is cut (30 s): it comes back with the last event it
+    /// has seen, and nothing is kept for it meanwhile.
+    pub stream_stall: Duration,
+    /// Requests of one client (1,000/s, 2,000 at once: far above people and scripts, below what a loop gone wild makes).
+    pub rate: Rate,
     /// How long requests may go on after shutdown began (5 s: the grace time of Kubernetes is 30 s).
     pub drain: Duration,
     /// Silence after which a stream gets a comment (15 s: proxies cut at 30 s or 60 s).
@@ -77,6 +107,10 @@ impl Default for HttpSettings {
             document_bytes: 64 << 20,
             read_timeout: Duration::from_secs(15),
             connections: 2048,
+            bodies_bytes: 256 << 20,
+            streams: 1_000,
+            stream_stall: Duration::from_secs(30),
+            rate: Rate { per_second: 1_000, burst: 2_000 },
             drain: Duration::from_secs(5),
             stream_keep_alive: Duration::from_secs(15),
             user_runs: 10_000,

@@ -117,6 +117,12 @@ codes! {
     QueryTooExpensive = UNPROCESSABLE_ENTITY, "query_too_expensive", "The query needs more time than allowed";
     /// The submitter has as many open runs as one may have.
     QuotaExceeded = TOO_MANY_REQUESTS, "quota_exceeded", "You have as many open runs as one may have";
+    /// One client asks too often.
+    RateLimited = TOO_MANY_REQUESTS, "rate_limited", "More requests than one client may make";
+    /// As many runs are open as may be.
+    QueueFull = SERVICE_UNAVAILABLE, "queue_full", "As many runs are open as may be";
+    /// A bound of this process is reached.
+    Overloaded = SERVICE_UNAVAILABLE, "overloaded", "This coordinator has all it can do";
     /// The database does not answer.
     DatabaseUnavailable = SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer";
     /// Nobody leads the cluster at the moment.
@@ -177,6 +183,8 @@ impl ApiError {
     /// An error without findings.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after_s = match code.status() {
+            // runs end more slowly than requests
+            _ if code == Code::QueueFull => Some(10),
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
             StatusCode::TOO_MANY_REQUESTS => Some(5),
             _ => None,
@@ -223,6 +231,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();
         match error {
+            StoreError::Overloaded => Self::new(Code::Overloaded, detail),
+            StoreError::QueueFull { .. } => Self::new(Code::QueueFull, detail),
             StoreError::Unavailable(_) | StoreError::Timeout => Self::new(Code::DatabaseUnavailable, detail),
             StoreError::NotFound(what) => Self::new(missing(what), detail),
             StoreError::Conflict { code: "run_ended", .. } => Self::new(Code::RunEnded, detail),
@@ -298,9 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_longer_kept_is_gone() {
+        let dropped = |what| {
+            let at = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+            ApiError::from(StoreError::Dropped { what, at })
+        };
+        for (what, code) in [
+            ("shard results", Code::ShardResultsDropped),
+            ("report", Code::ReportDropped),
+            ("events", Code::EventsDropped),
+        ] {
+            let error = dropped(what);
+            assert_eq!((error.code, error.code.status()), (code, StatusCode::GONE));
+            assert!(error.detail.contains("2027-01-15"), "{}", error.detail);
+        }
+    }
+
+    #[test]
     fn what_may_pass_says_when_to_come_back() {
         assert_eq!(ApiError::new(Code::NoLeader, "x").retry_after_s, Some(2));
         assert_eq!(ApiError::new(Code::QuotaExceeded, "x").retry_after_s, Some(5));
+        assert_eq!(ApiError::new(Code::QueueFull, "x").retry_after_s, Some(10));
         assert_eq!(ApiError::new(Code::RunNotFound, "x").retry_after_s, None);
     }
 }

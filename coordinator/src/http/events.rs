@@ -4,7 +4,6 @@
 //! and then everything after it, without gaps. Progress is not stored: it is a frame without `id`, at most every half
 //! second.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +26,7 @@ use super::negotiate::choose;
 use super::router::Outcome;
 use super::run_views::{ProgressView, RunView, StageView};
 use super::runs::{LOOK_AGAIN, changed, rest, run_id};
+use crate::dispatch::bitmap::Bitmap;
 use crate::store::StoreError;
 use crate::store::events::EventRow;
 use crate::store::runs::RunRow;
@@ -34,8 +34,9 @@ use crate::store::runs::RunRow;
 /// Stored events read at a time.
 const READ_AT_A_TIME: u32 = 500;
 
-/// Frames that may wait for a slow client before its stream stops reading the database.
-const FRAMES_AHEAD: usize = 64;
+/// Frames that may wait for a slow client before its stream stops reading the database: what happens meanwhile is told
+/// in one frame, and its events are read when it has taken those before.
+const FRAMES_AHEAD: usize = 16;
 
 /// Finished ranges are told for stages up to this size; beyond it their list would outweigh the results.
 const RANGES_UP_TO_SHARDS: u32 = 100_000;
@@ -114,9 +115,16 @@ pub async fn events(call: Call) -> Outcome {
     if run.state.is_end() && after.is_some_and(|after| after >= run.last_event) {
         return Ok(Answer::empty(StatusCode::NO_CONTENT));
     }
+    let Ok(room) = call.context.streams.clone().try_acquire_owned() else {
+        call.context.metrics.refused.with_label_values(&["streams"]).inc();
+        return Err(ApiError::new(Code::Overloaded, "this coordinator has as many event streams as it may"));
+    };
     let (frames, stream) = mpsc::channel(FRAMES_AHEAD);
     let follower = Follower { context: call.context.clone(), run: id, seen: after.unwrap_or(0), frames };
-    tokio::spawn(follower.follow());
+    tokio::spawn(async move {
+        follower.follow().await;
+        drop(room);
+    });
     Ok(Answer::live("text/event-stream", ReceiverStream::new(stream)))
 }
 
@@ -153,7 +161,7 @@ struct Told {
     progress: Option<ProgressView>,
     waiting: Option<String>,
     stage: u32,
-    finished: BTreeSet<u32>,
+    finished: Bitmap,
 }
 
 impl Follower {
@@ -266,7 +274,9 @@ impl Follower {
         let resumed = self.context.store.resume(self.run).await?;
         let Some(last) = resumed.stages.last() else { return Ok(moved) };
         if last.index != told.stage {
-            (told.stage, told.finished) = (last.index, BTreeSet::new());
+            (told.stage, told.finished) = (last.index, Bitmap::empty(last.shards));
+        } else if told.finished.len() != last.shards {
+            told.finished = Bitmap::empty(last.shards);
         }
         let new: Vec<u32> = resumed
             .stored
@@ -287,7 +297,9 @@ impl Follower {
     }
 
     async fn send(&self, frame: Bytes) -> Result<(), Gone> {
-        self.frames.send(frame).await.map_err(|_| Gone::Client)
+        let sent = tokio::time::timeout(self.context.settings.stream_stall, self.frames.send(frame)).await;
+        // who takes nothing for so long is cut, and comes back with the last event it has seen
+        sent.map_err(|_| Gone::Client)?.map_err(|_| Gone::Client)
     }
 }
 

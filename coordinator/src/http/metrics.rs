@@ -23,6 +23,8 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Event streams that are open.
     pub streams: IntGauge,
+    /// What was turned away because a bound was reached, by bound.
+    pub refused: IntCounterVec,
 }
 
 impl Default for Metrics {
@@ -41,12 +43,20 @@ impl Default for Metrics {
         ));
         let connections = made(IntGauge::new("netplanner_http_connections", "Connections that are open"));
         let streams = made(IntGauge::new("netplanner_http_streams", "Event streams that are open"));
+        let refused = made(IntCounterVec::new(
+            Opts::new("netplanner_http_refused_total", "What was turned away because a bound was reached"),
+            &["bound"],
+        ));
+        for bound in ["rate", "connections", "bodies", "streams"] {
+            refused.with_label_values(&[bound]); // zero is a figure too
+        }
         let registry = Registry::new();
+        made(registry.register(Box::new(refused.clone())));
         made(registry.register(Box::new(requests.clone())));
         made(registry.register(Box::new(seconds.clone())));
         made(registry.register(Box::new(connections.clone())));
         made(registry.register(Box::new(streams.clone())));
-        Self { registry, requests, seconds, connections, streams }
+        Self { registry, requests, seconds, connections, streams, refused }
     }
 }
 
@@ -186,7 +196,7 @@ mod tests {
     fn every_name_is_good_and_single() {
         let metrics = Metrics::default();
         metrics.answered("/livez", "GET", StatusCode::OK, Duration::from_millis(1));
-        assert_eq!(metrics.registry.gather().len(), 4);
+        assert_eq!(metrics.registry.gather().len(), 5);
         assert_eq!(snapshot(None).gather().len(), 1);
         let families = snapshot(Some(&ClusterStatus::default())).gather();
         assert!(families.len() >= 16, "{} families", families.len());

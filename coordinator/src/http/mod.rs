@@ -21,6 +21,7 @@ pub mod openapi;
 pub mod parts;
 pub mod proxy;
 pub mod query;
+pub mod rate;
 pub mod result;
 pub mod router;
 pub mod run_views;

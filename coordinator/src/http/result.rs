@@ -43,7 +43,9 @@ pub async fn result(call: Call) -> Outcome {
     let ResultQuery { format } = call.query()?;
     let format = wanted(&call, format.as_deref())?;
     let Some(format) = format else {
-        let Some(first) = call.context.store.report_block(id, 0).await? else { return Err(missing(&call).await?) };
+        let Some(first) = call.context.store.report_block(id, 0).await? else {
+            return Err(missing(&call).await?);
+        };
         return Ok(stored(&call, id, first).etag(&id.to_string()).header(VARY, "accept"));
     };
     let Some(report) = call.context.store.report(id).await? else { return Err(missing(&call).await?) };

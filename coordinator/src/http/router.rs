@@ -7,13 +7,14 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, Method, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answer::Answer;
 use super::call::{Call, Principal, RequestId};
-use super::context::HttpContext;
+use super::context::{BODY_UNIT, HttpContext};
 use super::error::{ApiError, Code};
 
 /// What every handler returns.
@@ -164,8 +165,9 @@ async fn answer<B: Buf>(
 ) -> Outcome {
     let principal = Principal::of(&head.method, &head.headers)?;
     let Head { request_id, method, path, query, headers } = head;
-    let body = read(&context, route.limit, &headers, body).await?;
-    let call = Call { context, request_id, method, path, query, headers, params, principal, body };
+    let (body, room) = read(&context, route.limit, &headers, body).await?;
+    let call =
+        Call { context, request_id, method, path, query, headers, params, principal, body, _room: room };
     (route.handler)(call).await
 }
 
@@ -178,13 +180,14 @@ fn finish(outcome: Outcome, request_id: &RequestId) -> Answer {
     })
 }
 
-/// Reads a body and counts while it arrives, so that a chunked one needs no announced length.
+/// Reads a body and counts while it arrives, so that a chunked one needs no announced length. The room that it takes is
+/// given back with the second value.
 async fn read<B: Buf>(
     context: &HttpContext,
     limit: Limit,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<Bytes, ApiError> {
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), ApiError> {
     let limit = match limit {
         Limit::Body => context.settings.body_bytes,
         Limit::Document => context.settings.document_bytes,
@@ -197,13 +200,15 @@ async fn read<B: Buf>(
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
+    let mut room = None;
+    make_room(context, &mut room, announced.unwrap_or(0))?;
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
     let mut body = std::pin::pin!(body);
     loop {
         let piece = tokio::time::timeout(context.settings.read_timeout, body.next())
             .await
             .map_err(|_| ApiError::new(Code::RequestTimeout, "the body stopped arriving"))?;
-        let Some(piece) = piece else { return Ok(bytes.freeze()) };
+        let Some(piece) = piece else { return Ok((bytes.freeze(), room)) };
         let mut piece = piece.map_err(|error| {
             tracing::debug!(%error, "a request's body broke off");
             ApiError::new(Code::BrokenBody, "the body ended before its announced length")
@@ -211,6 +216,7 @@ async fn read<B: Buf>(
         if bytes.len() + piece.remaining() > limit {
             return Err(too_large());
         }
+        make_room(context, &mut room, bytes.len() + piece.remaining())?;
         while piece.has_remaining() {
             let chunk = piece.chunk();
             let length = chunk.len();
@@ -218,6 +224,31 @@ async fn read<B: Buf>(
             piece.advance(length);
         }
     }
+}
+
+/// Takes room for a body of `bytes`, of which `room` holds a part. Waiting for it would be waiting for others' slow
+/// clients: who finds none is told to come back.
+fn make_room(
+    context: &HttpContext,
+    room: &mut Option<OwnedSemaphorePermit>,
+    bytes: usize,
+) -> Result<(), ApiError> {
+    let have = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let more = bytes.div_ceil(BODY_UNIT).saturating_sub(have);
+    if more == 0 {
+        return Ok(());
+    }
+    let more = u32::try_from(more).unwrap_or(u32::MAX);
+    let Ok(taken) = context.bodies.clone().try_acquire_many_owned(more) else {
+        context.metrics.refused.with_label_values(&["bodies"]).inc();
+        let detail = "request bodies take all the memory that they may; send it again in a moment";
+        return Err(ApiError::new(Code::Overloaded, detail));
+    };
+    match room {
+        Some(room) => room.merge(taken),
+        None => *room = Some(taken),
+    }
+    Ok(())
 }
 
 /// 405 where the path exists, 404 where it does not; `OPTIONS` learns what there is.

@@ -1,8 +1,9 @@
 //! The accept loop: what warp's own server does not bound (slow headers, connections, the end) is bounded here.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use common::clock;
@@ -14,8 +15,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -24,10 +26,15 @@ use super::answer::Answer;
 use super::call::RequestId;
 use super::context::HttpContext;
 use super::error::{ApiError, Code};
+use super::rate::Verdict;
 use super::router::RouteLabel;
 
 /// Longest request id that is taken over from a client.
 const REQUEST_ID_CHARS: usize = 128;
+
+/// Clients beyond the limit of connections that are told so at a time, and how long that may take.
+const REFUSALS: usize = 256;
+const REFUSAL: Duration = Duration::from_secs(1);
 
 /// Pause after a refused `accept` (no file descriptors): trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +46,7 @@ pub async fn serve(listener: TcpListener, context: HttpContext) -> std::io::Resu
     let context = Arc::new(context);
     let filter = super::routes(&context);
     let permits = Arc::new(Semaphore::new(context.settings.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -51,19 +59,27 @@ pub async fn serve(listener: TcpListener, context: HttpContext) -> std::io::Resu
     loop {
         let accepted = tokio::select! {
             () = context.shutdown.cancelled() => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let (stream, permit) = match accepted {
-            Ok(accepted) => accepted,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            context.metrics.refused.with_label_values(&["connections"]).inc();
+            // beyond so many at a time they are just closed
+            if let Ok(turn) = refusals.clone().try_acquire_owned() {
+                tokio::spawn(refuse(stream, turn));
+            }
+            continue;
+        };
         let _ = stream.set_nodelay(true); // answers are small, and nobody should wait for the next packet
         let (filter, shared) = (filter.clone(), context.clone());
-        let service = service_fn(move |request| respond(filter.clone(), shared.clone(), request));
+        let service = service_fn(move |request| respond(filter.clone(), shared.clone(), peer, request));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         let gauge = context.metrics.connections.clone();
@@ -85,20 +101,11 @@ pub async fn serve(listener: TcpListener, context: HttpContext) -> std::io::Resu
     Ok(())
 }
 
-/// The next connection, and the right to hold it. Above the limit clients wait in the kernel's backlog.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = permits.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
-}
-
 /// One request: its id and trace on every log line, a panic kept from the connection, the metrics.
 async fn respond(
     filter: BoxedFilter<(Response,)>,
     context: Arc<HttpContext>,
+    peer: IpAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let started = clock::now();
@@ -112,10 +119,19 @@ async fn respond(
         path = request.uri().path(),
         trace = trace_id(&headers).unwrap_or_default(),
     );
+    let verdict = limited(request.uri().path()).then(|| context.take_turn(peer, started)).flatten();
     request.extensions_mut().insert(id.clone());
     let service = TowerToHyperService::new(warp::service(filter));
-    let answered = AssertUnwindSafe(service.call(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response = match answered {
+    let answered = async {
+        if let Some((Verdict { passes: false, wait_s, .. }, _)) = verdict {
+            context.metrics.refused.with_label_values(&["rate"]).inc();
+            let mut error = ApiError::new(Code::RateLimited, "more requests than one client may make");
+            error.retry_after_s = Some(wait_s.max(1));
+            return Ok(Ok(Answer::from((&error, &*id.0)).into_response(&method, &headers)));
+        }
+        AssertUnwindSafe(service.call(request)).catch_unwind().await
+    };
+    let mut response = match answered.instrument(span.clone()).await {
         Ok(Ok(response)) => response,
         Err(_panic) => {
             let _entered = span.enter();
@@ -128,12 +144,55 @@ async fn respond(
         response.headers_mut().insert("x-request-id", value);
     }
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if let Some((verdict, policy)) = &verdict {
+        let limit = format!("\"client\";r={};t={}", verdict.remaining, verdict.full_s);
+        for (name, value) in [("ratelimit", &limit), ("ratelimit-policy", policy)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
     let route = response.extensions().get().map_or("none", |label: &RouteLabel| label.0);
     let took = clock::now().since(started);
     context.metrics.answered(route, method.as_str(), response.status(), took);
     let _entered = span.enter();
     tracing::debug!(status = response.status().as_u16(), took_us = took.as_micros(), "answered");
     Ok(response)
+}
+
+/// Whether requests of an address are counted: not those by which others see whether the process is well.
+fn limited(path: &str) -> bool {
+    !matches!(path, "/livez" | "/readyz" | "/metrics" | "/version")
+}
+
+impl HttpContext {
+    /// Counts a request of a client; says how it stands, and the limit. None if there is no limit.
+    fn take_turn(&self, peer: IpAddr, now: clock::Timestamp) -> Option<(Verdict, String)> {
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        limiter.take(peer, now).map(|verdict| (verdict, limiter.policy()))
+    }
+}
+
+/// Tells a client that there are too many connections, and closes its own.
+async fn refuse(mut stream: TcpStream, _turn: OwnedSemaphorePermit) {
+    let id = uuid::Uuid::now_v7().to_string();
+    let error = ApiError::new(Code::Overloaded, "this coordinator has as many connections as it may");
+    let body = serde_json::to_string(&error.problem(&id)).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: {}\r\n\
+         x-request-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        error.retry_after_s.unwrap_or(1),
+        body.len(),
+    );
+    let telling = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // what the client sends meanwhile is read: closing over it would take the answer from it
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    let _ = tokio::time::timeout(REFUSAL, telling).await;
 }
 
 /// The client's id if it is one that may stand in a log line, else a new one.

@@ -69,7 +69,7 @@ pub(super) fn named(base: &Config, name: &str, session: &[(&str, u128)]) -> Conf
 }
 
 /// The pool. Nothing is connected yet.
-pub(super) fn pool(base: &Config, settings: &DatabaseSettings) -> Result<Pool> {
+pub(super) fn pool(base: &Config, settings: &DatabaseSettings, connections: usize) -> Result<Pool> {
     let timeout = settings.statement_timeout.as_millis();
     let config = named(
         base,
@@ -91,7 +91,7 @@ pub(super) fn pool(base: &Config, settings: &DatabaseSettings) -> Result<Pool> {
                 client.simple_query("").await.map(|_| ()).map_err(HookError::Backend)
             })
         }))
-        .max_size(settings.pool_size.max(2))
+        .max_size(connections.max(2))
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(settings.connect_timeout))
         .create_timeout(Some(settings.connect_timeout))

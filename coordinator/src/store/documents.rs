@@ -101,7 +101,9 @@ pub(super) async fn lock(transaction: &Transaction<'_>, hashes: &[ContentHash]) 
         return Ok(true);
     }
     let select = transaction
-        .prepare_cached("SELECT hash FROM documents WHERE hash = ANY ($1::bytea[]) ORDER BY hash FOR KEY SHARE")
+        .prepare_cached(
+            "SELECT hash FROM documents WHERE hash = ANY ($1::bytea[]) ORDER BY hash FOR KEY SHARE",
+        )
         .await?;
     Ok(transaction.query(&select, &[&sorted]).await?.len() == sorted.len())
 }

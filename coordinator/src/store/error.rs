@@ -9,6 +9,15 @@ pub enum StoreError {
     /// The database cannot be reached, is starting, or has no room: try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// More calls wait for a connection than may: come back in a moment.
+    #[error("too many requests wait for the database")]
+    Overloaded,
+    /// As many runs are open as may be.
+    #[error("{most} runs are open, as many as may be: come back when some have ended")]
+    QueueFull {
+        /// How many.
+        most: u32,
+    },
     /// The thing is not there, or was deleted.
     #[error("no such {0}")]
     NotFound(&'static str),
@@ -74,7 +83,7 @@ impl StoreError {
     /// Whether the same call may succeed later without any change.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout)
+        matches!(self, Self::Unavailable(_) | Self::Timeout | Self::Overloaded)
     }
 }
 

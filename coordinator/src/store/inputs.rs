@@ -138,7 +138,9 @@ impl Store {
     pub async fn create_input(&self, input: NewInput, idempotency: Option<Idempotency>) -> Result<Created> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        if let Some(answer) = idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await? {
+        if let Some(answer) =
+            idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await?
+        {
             transaction.commit().await?;
             return Ok(Created { input: answer, replayed: true });
         }
@@ -218,7 +220,9 @@ impl Store {
     ) -> Result<Created> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        if let Some(answer) = idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await? {
+        if let Some(answer) =
+            idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await?
+        {
             transaction.commit().await?;
             return Ok(Created { input: answer, replayed: true });
         }

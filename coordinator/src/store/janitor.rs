@@ -227,7 +227,8 @@ impl Janitor {
     /// A run of a week whose results are still wanted.
     async fn keeps(&self, week: Week, before: DateTime<Utc>) -> Result<Option<Uuid>> {
         let (from, to) = week.ids();
-        let select = "SELECT id FROM runs WHERE id >= $1 AND id < $2 AND (ended_at IS NULL OR ended_at >= $3) LIMIT 1";
+        let select =
+            "SELECT id FROM runs WHERE id >= $1 AND id < $2 AND (ended_at IS NULL OR ended_at >= $3) LIMIT 1";
         let row = self.client.query_opt(select, &[&from, &to, &before]).await?;
         Ok(row.map(|row| row.get(0)))
     }
@@ -349,7 +350,8 @@ impl Janitor {
     async fn runs(&mut self, before: DateTime<Utc>) -> Result<()> {
         const OLD: &str = "SELECT id FROM runs WHERE ended_at < $1 ORDER BY ended_at LIMIT $2";
         // those whose partition is kept for another run
-        const MARK: &str = "UPDATE runs SET results_dropped_at = now() WHERE id = $1 AND results_dropped_at IS NULL";
+        const MARK: &str =
+            "UPDATE runs SET results_dropped_at = now() WHERE id = $1 AND results_dropped_at IS NULL";
         const RESULTS: &str = "DELETE FROM shard_results WHERE run_id = $1 AND (stage, shard) IN
               (SELECT stage, shard FROM shard_results WHERE run_id = $1 ORDER BY stage, shard LIMIT $2)";
         const DELETE: &str = "DELETE FROM runs WHERE id = $1 AND ended_at < $2";
@@ -382,8 +384,7 @@ impl Janitor {
         let mut after: Vec<u8> = Vec::new();
         loop {
             let rows = self.client.query(LOOK, &[&after, &before, &LOOKED_AT]).await?;
-            let unused: Vec<Vec<u8>> =
-                rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
+            let unused: Vec<Vec<u8>> = rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
             for portion in unused.chunks(usize::try_from(LARGE).unwrap_or(1)) {
                 self.collect(portion).await?;
             }

@@ -54,6 +54,23 @@ pub struct DatabaseSettings {
     pub connect_timeout: Duration,
     /// For how long what is kept.
     pub retention: Retention,
+    /// How much is taken on.
+    pub bounds: Bounds,
+}
+
+/// How much is taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Runs that may be open at a time (20,000: the leader holds some kilobytes of each).
+    pub open_runs: u32,
+    /// Calls that may wait for a connection of the pool at a time (256: above it the last would wait for seconds).
+    pub waiting: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { open_runs: 20_000, waiting: 256 }
+    }
 }
 
 impl DatabaseSettings {
@@ -65,6 +82,7 @@ impl DatabaseSettings {
             statement_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             retention: Retention::default(),
+            bounds: Bounds::default(),
         }
     }
 }
@@ -73,6 +91,9 @@ impl DatabaseSettings {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    /// Connections that requests cannot take from the leader.
+    leaders_pool: Pool,
+    bounds: Bounds,
     config: tokio_postgres::Config,
     notices: broadcast::Sender<Notice>,
     /// Longest wait for a connection of the pool.
@@ -97,7 +118,10 @@ impl Store {
     #[allow(clippy::unused_async)] // spawns the listener: has to run on a runtime
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
         let config = connection::config(settings)?;
-        let pool = connection::pool(&config, settings)?;
+        // a third for the leader: whatever clients do, workers get their documents
+        let leaders = (settings.pool_size / 3).max(2);
+        let pool = connection::pool(&config, settings, settings.pool_size.saturating_sub(leaders))?;
+        let leaders_pool = connection::pool(&config, settings, leaders)?;
         let (notices, _) = broadcast::channel(notifications::BACKLOG);
         let ended = CancellationToken::new();
         tokio::spawn(notifications::listen(config.clone(), notices.clone(), ended.clone()));
@@ -106,6 +130,8 @@ impl Store {
         }
         Ok(Self {
             pool,
+            leaders_pool,
+            bounds: settings.bounds,
             config,
             notices,
             patience: settings.connect_timeout,
@@ -115,13 +141,19 @@ impl Store {
         })
     }
 
+    /// The same store for the leader of this process: what it reads does not wait behind clients.
+    #[must_use]
+    pub fn for_leader(&self) -> Self {
+        Self { pool: self.leaders_pool.clone(), ..self.clone() }
+    }
+
     /// Applies migrations, one process at a time, and makes the partitions of the next weeks.
     ///
     /// # Errors
     /// `Settings` if the database was migrated by a newer or a changed release.
     pub async fn migrate(&self) -> Result<()> {
         migrations::apply(&self.config).await?;
-        partitions::make_ahead(&***self.client().await?).await
+        partitions::make_ahead(&**self.client().await?).await
     }
 
     /// Whether the database answers.
@@ -138,6 +170,9 @@ impl Store {
     /// A connection of the pool. Behind a cut link each of the pool's connections is found dead in its own time: the
     /// wait for a living one is bounded over all of them.
     async fn client(&self) -> Result<Object> {
+        if self.pool.status().waiting >= self.bounds.waiting {
+            return Err(StoreError::Overloaded);
+        }
         let late = |_| StoreError::Unavailable("no database connection became free in time".to_owned());
         Ok(tokio::time::timeout(self.patience, self.pool.get()).await.map_err(late)??)
     }

@@ -47,7 +47,7 @@ impl Retention {
     /// Why these settings contradict each other, if they do: what belongs to a run cannot outlive it.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
-        let Some(runs) = self.runs else { return None };
+        let runs = self.runs?;
         [("shard results", self.shard_results), ("reports", self.reports), ("events", self.history)]
             .into_iter()
             .find(|(_, kept)| kept.is_none_or(|kept| kept > runs))

@@ -130,7 +130,8 @@ impl Store {
                   WHERE run_id = $1 AND stage = $2 AND shard = $3",
             )
             .await?;
-        let found = client.query_opt(&select, &[&run.0, &stage.0.cast_signed(), &shard.cast_signed()]).await?;
+        let found =
+            client.query_opt(&select, &[&run.0, &stage.0.cast_signed(), &shard.cast_signed()]).await?;
         let Some(row) = found else {
             results_are_kept(&client, run).await?;
             return Err(StoreError::NotFound("partial result"));
@@ -253,7 +254,8 @@ impl Store {
 async fn results_are_kept(client: &Object, run: RunId) -> Result<()> {
     let select = client.prepare_cached("SELECT results_dropped_at FROM runs WHERE id = $1").await?;
     let row = client.query_opt(&select, &[&run.0]).await?.ok_or(StoreError::NotFound("run"))?;
-    row.get::<_, Option<DateTime<Utc>>>(0).map_or(Ok(()), |at| Err(StoreError::Dropped { what: "shard results", at }))
+    row.get::<_, Option<DateTime<Utc>>>(0)
+        .map_or(Ok(()), |at| Err(StoreError::Dropped { what: "shard results", at }))
 }
 
 fn view(stage: i32, row: &Row) -> ShardView {

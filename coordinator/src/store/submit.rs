@@ -14,7 +14,7 @@ use super::Store;
 use super::documents::{self, NewDocument};
 use super::error::{Result, StoreError};
 use super::idempotency::{self, Idempotency};
-use super::runs::{INSERTED_RUN, RUN, RunInput, RunRow, Until, read};
+use super::runs::{INSERTED_RUN, OPEN, RUN, RunInput, RunRow, Until, read};
 use super::text::storable;
 
 /// A run to be accepted.
@@ -100,19 +100,19 @@ impl Store {
     pub async fn submit(&self, run: NewRun, idempotency: Option<Idempotency>) -> Result<Submitted> {
         let fingerprint = run.fingerprint()?;
         let mut client = self.client().await?;
-        if idempotency.is_none()
-            && !run.reuse
-            && run.inputs.is_empty()
-            && run.documents.is_empty()
-            && let Some(below) = far_below(run.most_open)
-            // a single statement is a transaction by itself: one round trip instead of three
-            && let Some(run) = insert(&client, &run, fingerprint, below).await?
-        {
-            self.hint_submitted(run.id);
-            return Ok(Submitted { run, replayed: false, reused: false });
+        if idempotency.is_none() && !run.reuse && run.inputs.is_empty() && run.documents.is_empty() {
+            has_room(&client, self.bounds.open_runs).await?;
+            if let Some(below) = far_below(run.most_open)
+                // a single statement is a transaction by itself: one round trip instead of three
+                && let Some(run) = insert(&client, &run, fingerprint, below).await?
+            {
+                self.hint_submitted(run.id);
+                return Ok(Submitted { run, replayed: false, reused: false });
+            }
         }
         let transaction = client.transaction().await?;
-        if let Some(run) = idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await? {
+        if let Some(run) = idempotency::claim(&transaction, idempotency.as_ref(), self.retention.keys).await?
+        {
             transaction.commit().await?;
             return Ok(Submitted { run, replayed: true, reused: false });
         }
@@ -121,6 +121,7 @@ impl Store {
         let answer = if let Some(equal) = equal {
             equal
         } else {
+            has_room(&transaction, self.bounds.open_runs).await?;
             put_documents(&transaction, &run).await?;
             insert_within_quota(&transaction, &run, fingerprint).await?
         };
@@ -129,6 +130,16 @@ impl Store {
         self.hint_submitted(answer.id);
         Ok(Submitted { run: answer, replayed: false, reused })
     }
+}
+
+/// Refuses another run where as many are open as may be. Submissions at the same moment do not see each other: there may
+/// be as many more as there are connections.
+async fn has_room(client: &impl GenericClient, most: u32) -> Result<()> {
+    let count = client
+        .prepare_cached(&format!("SELECT count(*) FROM (SELECT FROM runs r WHERE {OPEN} LIMIT $1) r"))
+        .await?;
+    let open: i64 = client.query_one(&count, &[&i64::from(most)]).await?.get(0);
+    if open < i64::from(most) { Ok(()) } else { Err(StoreError::QueueFull { most }) }
 }
 
 async fn find_equal(transaction: &Transaction<'_>, fingerprint: ContentHash) -> Result<Option<RunRow>> {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use coordinator::http::HttpSettings;
+use coordinator::store::writer::Fact;
+use coordinator::store::{DatabaseSettings, Store};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::front::{Front, Leader, problem};
+use super::front::{Front, Leader, problem, settings};
 
 /// A frame of an event stream.
 #[derive(Clone, Debug, Default)]
@@ -157,4 +160,48 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_the_server() {
     // an open stream does not hold up the end
     let ended = tokio::time::timeout(Duration::from_secs(1), front.served).await;
     ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+#[ignore = "not tried on a quiet machine yet"]
+async fn a_subscriber_that_takes_nothing_is_cut_and_one_too_many_is_told() {
+    let url = testkit::postgres::database();
+    let store = Store::connect(&DatabaseSettings::new(url)).await.unwrap();
+    store.migrate().await.unwrap();
+    let bounds = HttpSettings { streams: 1, stream_stall: Duration::from_millis(300), ..settings() };
+    let front = Front::over(store, bounds).await;
+    front.store.announce_algorithms(&[super::front::spin()]).await.unwrap();
+    let leader = Leader::of(&front).await;
+    let run = front.submit().await;
+    leader.open(run, 0, 3);
+    let path = format!("/api/v1/runs/{run}/events");
+    let silent = Frames::of(&front, &path, None).await;
+    let refused =
+        front.request(Method::GET, &path).header("accept", "text/event-stream").send().await.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    problem(refused, 503, "overloaded").await;
+
+    // more than all buffers on the way hold
+    for _ in 0..400 {
+        leader.writer.handle.submit(Fact::Event {
+            run,
+            kind: "note".to_owned(),
+            body: json!({ "text": "x".repeat(60_000) }),
+        });
+    }
+    let began = std::time::Instant::now();
+    loop {
+        // a kept connection may be closed the moment it is used again
+        if let Ok(answer) = front.request(Method::GET, "/metrics").send().await
+            && answer.text().await.unwrap().contains("netplanner_http_streams 0")
+        {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "it still waits for a client that takes nothing");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // there is room for another, which finds everything
+    let mut other = Frames::of(&front, &path, Some(402)).await;
+    assert_eq!(other.next().await.unwrap().kind, "snapshot");
+    drop(silent);
 }

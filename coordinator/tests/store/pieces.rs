@@ -14,7 +14,7 @@ fn bytes(count: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
+        state.to_be_bytes()[0]
     };
     (0..count).map(|_| next()).collect()
 }
@@ -31,7 +31,8 @@ async fn taken(store: &Store, document: &NewDocument) -> RunId {
 async fn a_large_document_is_pieces_and_comes_back_as_it_was() {
     let (store, url) = store().await;
     let client = sql(&url).await;
-    for (size, pieces) in [(0, 0), (5, 0), (WHOLE_BYTES, 0), (WHOLE_BYTES + 1, 9), (20 * BLOCK_BYTES + 7, 21)] {
+    for (size, pieces) in [(0, 0), (5, 0), (WHOLE_BYTES, 0), (WHOLE_BYTES + 1, 9), (20 * BLOCK_BYTES + 7, 21)]
+    {
         let document = NewDocument::of(bytes(size));
         taken(&store, &document).await;
         // the same again is nothing new

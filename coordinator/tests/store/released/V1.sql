@@ -1,4 +1,3 @@
-\restrict Vw6QleJimlPIRNH8ugVgHlvdxxwNaOyGTHPFNQg73lUd5pY27HPa0dweHiJJAFl
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
@@ -359,4 +358,3 @@ ALTER TABLE ONLY public.shard_failures
     ADD CONSTRAINT shard_failures_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.stages
     ADD CONSTRAINT stages_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
-\unrestrict Vw6QleJimlPIRNH8ugVgHlvdxxwNaOyGTHPFNQg73lUd5pY27HPa0dweHiJJAFl

@@ -1,4 +1,3 @@
-\restrict aQVGSVDG9VU0yditTjdRE8RiY2Fv8DOfwxLTPkN5W1zKG2rUynnHz9ulmjk7wke
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
@@ -360,4 +359,3 @@ ALTER TABLE ONLY public.shard_failures
     ADD CONSTRAINT shard_failures_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.stages
     ADD CONSTRAINT stages_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
-\unrestrict aQVGSVDG9VU0yditTjdRE8RiY2Fv8DOfwxLTPkN5W1zKG2rUynnHz9ulmjk7wke
