@@ -10,10 +10,10 @@ use crate::import::workbook::{Cell, Cells};
 
 /// A header that is looked for. It is found in a cell that contains it.
 pub(super) enum Header {
-    /// Of one column: the text, and what the column is called here.
-    Column(&'static str, &'static str),
-    /// Over several columns, the headers of which stand below.
-    Group(&'static str, &'static [(&'static str, &'static str)]),
+    /// Of one column, which is called so.
+    Column(&'static str),
+    /// Over several columns, the headers of which stand below: a column is called by both, as in `east PMD`.
+    Group(&'static str, &'static [&'static str]),
 }
 
 /// What a sheet looks like.
@@ -41,7 +41,7 @@ const HEADER_LINES: u32 = 10;
 pub(super) struct Sheet<'a> {
     layout: &'static Layout,
     cells: &'a Cells,
-    columns: BTreeMap<&'static str, u32>,
+    columns: BTreeMap<String, u32>,
     log: &'a Log,
 }
 
@@ -51,18 +51,18 @@ impl<'a> Sheet<'a> {
         let mut sheet = Self { layout, cells, columns: BTreeMap::new(), log };
         for header in layout.headers {
             let text = match *header {
-                Header::Column(text, field) => {
+                Header::Column(text) => {
                     if let Some(columns) = sheet.find(text, layout.header_line, 0..layout.columns) {
-                        sheet.columns.insert(field, columns.start);
+                        sheet.columns.insert(text.to_owned(), columns.start);
                         continue;
                     }
                     text
                 }
                 Header::Group(text, below) => {
                     if let Some(group) = sheet.find(text, layout.header_line, 0..layout.columns) {
-                        for &(text, field) in below {
-                            if let Some(columns) = sheet.find(text, layout.header_line + 1, group.clone()) {
-                                sheet.columns.insert(field, columns.start);
+                        for below in below {
+                            if let Some(columns) = sheet.find(below, layout.header_line + 1, group.clone()) {
+                                sheet.columns.insert(format!("{text} {below}"), columns.start);
                             }
                         }
                         continue;

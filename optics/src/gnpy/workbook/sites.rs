@@ -12,81 +12,45 @@ const NODES: Layout = Layout {
     header_line: 4,
     columns: 10,
     headers: &[
-        Header::Column("City", "City"),
-        Header::Column("Region", "Region"),
-        Header::Column("Latitude", "Latitude"),
-        Header::Column("Longitude", "Longitude"),
-        Header::Column("Type", "Type"),
-        Header::Column("Booster_restriction", "Booster_restriction"),
-        Header::Column("Preamp_restriction", "Preamp_restriction"),
+        Header::Column("City"),
+        Header::Column("Region"),
+        Header::Column("Latitude"),
+        Header::Column("Longitude"),
+        Header::Column("Type"),
+        Header::Column("Booster_restriction"),
+        Header::Column("Preamp_restriction"),
     ],
     required: &["City"],
 };
+
+/// Columns of a fibre.
+const SIDE: &[&str] = &["Distance (km)", "Fiber type", "lineic att", "Con_in", "Con_out", "PMD", "Cable id"];
 
 const LINKS: Layout = Layout {
     sheet: "Links",
     header_line: 3,
     columns: 16,
     headers: &[
-        Header::Column("Node A", "Node A"),
-        Header::Column("Node Z", "Node Z"),
-        Header::Group(
-            "east",
-            &[
-                ("Distance (km)", "east Distance (km)"),
-                ("Fiber type", "east Fiber type"),
-                ("lineic att", "east lineic att"),
-                ("Con_in", "east Con_in"),
-                ("Con_out", "east Con_out"),
-                ("PMD", "east PMD"),
-                ("Cable id", "east Cable id"),
-            ],
-        ),
-        Header::Group(
-            "west",
-            &[
-                ("Distance (km)", "west Distance (km)"),
-                ("Fiber type", "west Fiber type"),
-                ("lineic att", "west lineic att"),
-                ("Con_in", "west Con_in"),
-                ("Con_out", "west Con_out"),
-                ("PMD", "west PMD"),
-                ("Cable id", "west Cable id"),
-            ],
-        ),
+        Header::Column("Node A"),
+        Header::Column("Node Z"),
+        Header::Group("east", SIDE),
+        Header::Group("west", SIDE),
     ],
     required: &["Node A", "Node Z", "east"],
 };
+
+/// Columns of an amplifier.
+const AMPLIFIER: &[&str] = &["amp type", "amp gain", "delta p", "tilt", "att_out", "att_in"];
 
 const EQUIPMENT: Layout = Layout {
     sheet: "Eqpt",
     header_line: 3,
     columns: 14,
     headers: &[
-        Header::Column("Node A", "Node A"),
-        Header::Column("Node Z", "Node Z"),
-        Header::Group(
-            "east",
-            &[
-                ("amp type", "east amp type"),
-                ("amp gain", "east amp gain"),
-                ("delta p", "east delta p"),
-                ("tilt", "east tilt"),
-                ("att_out", "east att_out"),
-                ("att_in", "east att_in"),
-            ],
-        ),
-        Header::Group(
-            "west",
-            &[
-                ("amp type", "west amp type"),
-                ("amp gain", "west amp gain"),
-                ("delta p", "west delta p"),
-                ("tilt", "west tilt"),
-                ("att_out", "west att_out"),
-                ("att_in", "west att_in"),
-            ],
-        ),
+        Header::Column("Node A"),
+        Header::Column("Node Z"),
+        Header::Group("east", AMPLIFIER),
+        Header::Group("west", AMPLIFIER),
     ],
     required: &["Node A", "Node Z", "east"],
 };
@@ -96,12 +60,12 @@ const ROADMS: Layout = Layout {
     header_line: 3,
     columns: 6,
     headers: &[
-        Header::Column("Node A", "Node A"),
-        Header::Column("Node Z", "Node Z"),
-        Header::Column("per degree target power (dBm)", "per degree target power (dBm)"),
-        Header::Column("type_variety", "type_variety"),
-        Header::Column("from degrees", "from degrees"),
-        Header::Column("from degree to degree impairment id", "from degree to degree impairment id"),
+        Header::Column("Node A"),
+        Header::Column("Node Z"),
+        Header::Column("per degree target power (dBm)"),
+        Header::Column("type_variety"),
+        Header::Column("from degrees"),
+        Header::Column("from degree to degree impairment id"),
     ],
     required: &["Node A", "Node Z"],
 };
