@@ -6,6 +6,7 @@ use super::pumps::pumped_gain_db;
 use super::rounding::Step;
 use super::spans::span_loss_db;
 use super::targets::{SpanOffset, egress_power_dbm};
+use super::transfer::{Transfer, transfer};
 use super::{DesignError, DesignWarning, Reference};
 use crate::equipment::{SpanRules, SpectralInformation};
 use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork, Section, Spectrum, WorkingPoint};
@@ -41,8 +42,10 @@ pub(super) struct Site {
     pub(super) behind: ElementIndex,
     /// Loss of the span before it, in dB.
     loss_db: f64,
-    /// Offset of the power into the span behind it, in dB.
-    offset_db: f64,
+    /// What that span does to the band beyond its loss.
+    transfer: Transfer,
+    /// Loss of the span behind it, in dB; none before a ROADM.
+    next_loss_db: Option<f64>,
     pub(super) raman_allowed: bool,
 }
 
@@ -60,6 +63,20 @@ pub(super) struct Setting {
     pub(super) amplifier_type: usize,
     point: WorkingPoint,
     pub(super) behind: BandState,
+}
+
+impl BandState {
+    /// Power of a channel into the next span, in dB to the reference power.
+    pub(super) fn channel_offset_db(&self) -> f64 {
+        self.offset_db - self.voa_db
+    }
+}
+
+impl Site {
+    /// The same for a band to which the span before does this.
+    pub(super) fn after(self, transfer: Transfer) -> Self {
+        Self { transfer, ..self }
+    }
 }
 
 impl Setting {
@@ -113,7 +130,10 @@ impl<'a> Designer<'a> {
                 }
                 ElementKind::MultibandAmplifier(_) => {
                     let site = self.site(line, section, position, states[0].offset_db)?;
-                    self.set_multiband(line, site, &mut states)?;
+                    let with = (&states[..], self.reference.raman.as_ref());
+                    let power_dbm = self.reference.power_dbm;
+                    let transfers = transfer(line, section, position, self.comb, power_dbm, with)?;
+                    self.set_multiband(line, (site, &transfers), &mut states)?;
                 }
                 _ => {}
             }
@@ -170,10 +190,10 @@ impl<'a> Designer<'a> {
             Ok(span_loss_db(line, section, position)? - gain_db)
         };
         let loss_db = if position == 0 { 0.0 } else { span_loss_db(position - 1)? };
-        let offset_db = match &line.element(behind).kind {
-            ElementKind::Roadm(_) => 0.0,
-            _ if position + 1 < section.elements.len() => self.offset.of(span_loss_db(position + 1)?),
-            _ => self.offset.of(0.0),
+        let next_loss_db = match &line.element(behind).kind {
+            ElementKind::Roadm(_) => None,
+            _ if position + 1 < section.elements.len() => Some(span_loss_db(position + 1)?),
+            _ => Some(0.0),
         };
         let raman_allowed = match &line.element(before).kind {
             ElementKind::Fibre(fibre) => {
@@ -181,7 +201,8 @@ impl<'a> Designer<'a> {
             }
             _ => false,
         };
-        Ok(Site { index: section.elements[position], before, behind, loss_db, offset_db, raman_allowed })
+        let (index, transfer) = (section.elements[position], Transfer::default());
+        Ok(Site { index, before, behind, loss_db, transfer, next_loss_db, raman_allowed })
     }
 
     /// Types that may stand here: of the element's own list, else of the ROADM's beside it, else any for design.
@@ -215,12 +236,15 @@ impl<'a> Designer<'a> {
         let voa_db = out_voa.unwrap_or(0.0);
         let in_voa_db = amplifier.wanted.in_voa_db.unwrap_or(0.0);
         let wanted_gain = designed.map(|point| point.gain_db).or(amplifier.wanted.gain_db);
+        let deviation_db = site.transfer.deviation_db;
+        let loss_db = site.loss_db + deviation_db;
         let (gain_db, offset_db) = match wanted_gain.filter(|_| !self.rules.power_mode) {
             None => {
-                let offset_db = amplifier.wanted.delta_p_db.unwrap_or(site.offset_db + voa_db);
-                (site.loss_db + offset_db - state.offset_db + state.voa_db + in_voa_db, offset_db)
+                let best_db = site.next_loss_db.map_or(0.0, |loss_db| self.offset.of(loss_db + deviation_db));
+                let offset_db = amplifier.wanted.delta_p_db.unwrap_or(best_db + voa_db);
+                (loss_db + offset_db - state.offset_db + state.voa_db + in_voa_db, offset_db)
             }
-            Some(gain_db) => (gain_db, state.offset_db - site.loss_db - state.voa_db + gain_db - in_voa_db),
+            Some(gain_db) => (gain_db, state.offset_db - loss_db - state.voa_db + gain_db - in_voa_db),
         };
         let target = Target { gain_db, power_dbm: state.total_reference_dbm + offset_db };
         Plan { target, offset_db, voa_db }
@@ -273,7 +297,7 @@ impl<'a> Designer<'a> {
         let point = WorkingPoint {
             gain_db: gain_db + lift_db,
             delta_p_db: offset_db + lift_db,
-            tilt_db: amplifier.wanted.tilt_db.unwrap_or(0.0),
+            tilt_db: amplifier.wanted.tilt_db.unwrap_or(-site.transfer.tilt_db),
             out_voa_db,
             in_voa_db: amplifier.wanted.in_voa_db.unwrap_or(0.0),
         };

@@ -20,6 +20,7 @@ pub mod sweep;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use error::{DesignError, DesignWarning};
 pub use reference::Reference;

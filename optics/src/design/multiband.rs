@@ -3,15 +3,16 @@
 use super::DesignError;
 use super::amplifiers::{BandState, Designer, Setting, Site, no_amplifier, restriction};
 use super::bands::{Band, BandName};
+use super::transfer::Transfer;
 use crate::equipment::{Equipment, MultibandAmplifierType};
 use crate::line::{Amplifier, ElementKind, LineNetwork, MultibandAmplifier};
 
 impl Designer<'_> {
-    /// Sets an amplifier of several bands; each band's light goes its own way.
+    /// Sets an amplifier of several bands; each band's light goes its own way, and the span before does its own to each.
     pub(super) fn set_multiband(
         &mut self,
         line: &mut LineNetwork,
-        site: Site,
+        (site, transfers): (Site, &[Transfer]),
         states: &mut [BandState],
     ) -> Result<(), DesignError> {
         let equipment = self.catalogue.equipment;
@@ -26,10 +27,10 @@ impl Designer<'_> {
         let order = self.bands_of(uid, &amplifiers, states)?;
         let allowed = match &whole.type_name {
             Some(name) => vec![type_position(equipment, uid, name)?],
-            None => self.preselected(line, site, whole, &amplifiers, &order, states)?,
+            None => self.preselected(line, (site, transfers), whole, (&amplifiers, &order), states)?,
         };
         let warnings = self.warnings.len();
-        let site_of_bands = (site, &amplifiers[..], &order[..]);
+        let site_of_bands = ((site, transfers), &amplifiers[..], &order[..]);
         let settings = self.set_bands(uid, site_of_bands, states, &allowed, false)?;
         let (type_name, settings) = match (&whole.type_name, self.whole_of(&settings)) {
             (Some(name), _) => (name.clone(), settings),
@@ -58,7 +59,7 @@ impl Designer<'_> {
     fn set_bands(
         &mut self,
         uid: &str,
-        (site, amplifiers, order): (Site, &[Amplifier], &[usize]),
+        ((site, transfers), amplifiers, order): ((Site, &[Transfer]), &[Amplifier], &[usize]),
         states: &[BandState],
         allowed: &[usize],
         together: bool,
@@ -70,7 +71,7 @@ impl Designer<'_> {
             if amplifier.amplifier_type.is_none() && candidates.is_empty() {
                 return Err(no_amplifier(uid, &states[at].band));
             }
-            let set = self.set(uid, amplifier, site, &states[at], &candidates)?;
+            let set = self.set(uid, amplifier, site.after(transfers[at]), &states[at], &candidates)?;
             if together {
                 let all = &self.catalogue.equipment.multiband_amplifiers;
                 fitting.retain(|&at| self.is_member(set.amplifier_type, &all[at]));
@@ -106,10 +107,9 @@ impl Designer<'_> {
     fn preselected(
         &self,
         line: &LineNetwork,
-        site: Site,
+        (site, transfers): (Site, &[Transfer]),
         whole: &MultibandAmplifier,
-        amplifiers: &[Amplifier],
-        order: &[usize],
+        (amplifiers, order): (&[Amplifier], &[usize]),
         states: &[BandState],
     ) -> Result<Vec<usize>, DesignError> {
         let types = &self.catalogue.equipment.multiband_amplifiers;
@@ -127,7 +127,7 @@ impl Designer<'_> {
             .collect();
         for (amplifier, &at) in amplifiers.iter().zip(order) {
             let candidates = self.members(&selected, &states[at].band);
-            let target = self.plan(amplifier, site, &states[at]).target;
+            let target = self.plan(amplifier, site.after(transfers[at]), &states[at]).target;
             let suitable = self.catalogue.suitable(candidates.iter().copied(), target, true);
             if suitable.is_empty() {
                 return Err(no_amplifier(uid, &states[at].band));

@@ -7,6 +7,7 @@ use super::{DesignError, DesignWarning, Warnings};
 use crate::equipment::{Equipment, SpectralInformation};
 use crate::line::{Amplifier, ElementIndex, ElementKind, LineNetwork, WorkingPoint};
 use crate::propagation::channel_count;
+use crate::propagation::solver::RamanSolver;
 
 /// What a network is designed for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,15 +16,18 @@ pub struct Reference {
     pub power_dbm: f64,
     /// How many channels there are; none for as many as fit into the band of each line.
     pub channels: Option<usize>,
+    /// How powers along fibres are found under Raman scattering, for amplifiers of several bands; none to leave it out.
+    pub raman: Option<RamanSolver>,
 }
 
 impl Reference {
-    /// The reference of an equipment library: its first comb, with another power if one is given.
+    /// The reference of an equipment library: its first comb, with another power if one is given, without Raman
+    /// scattering.
     pub fn of(equipment: &Equipment, power_dbm: Option<f64>) -> Result<Self, DesignError> {
         let comb = equipment.spectral.first().ok_or(DesignError::NoComb)?;
         let count = || channel_count(comb.f_min_hz, comb.f_max_hz, comb.spacing_hz);
         let channels = comb.use_si_channel_count_for_design.then(count);
-        Ok(Self { power_dbm: power_dbm.unwrap_or(comb.power_dbm), channels })
+        Ok(Self { power_dbm: power_dbm.unwrap_or(comb.power_dbm), channels, raman: None })
     }
 }
 

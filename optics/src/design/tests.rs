@@ -44,7 +44,7 @@ fn equipment() -> Equipment {
     }
 }
 
-const REFERENCE: Reference = Reference { power_dbm: 0.0, channels: Some(96) };
+const REFERENCE: Reference = Reference { power_dbm: 0.0, channels: Some(96), raman: None };
 
 /// `t a f b u`, from transceiver to transceiver.
 fn one_span(length_km: f64) -> LineNetwork {
@@ -158,7 +158,7 @@ fn what_gnpy_stumbles_over_is_designed() {
         roadm.equalisation = Equalisation::PowerDbm(0.0);
     }
     complete(&mut line, &equipment).unwrap();
-    design(&mut line, &equipment, &Reference { power_dbm: 0.0, channels: Some(1) }).unwrap();
+    design(&mut line, &equipment, &Reference { channels: Some(1), ..REFERENCE }).unwrap();
     close(set(&line, "Edfa_booster_a_to_f").1.gain_db, -1.0);
     // 45 km in spans of at most 40 km stay whole, as a span has 50 km at least
     equipment.span_rules.max_length_m = 40e3;
@@ -235,7 +235,7 @@ fn a_network_that_cannot_be_designed_says_where() {
         equipment.spectral[0].use_si_channel_count_for_design = false;
         spoil(&mut line, &mut equipment);
         let refused = complete(&mut line, &equipment)
-            .and_then(|()| design(&mut line, &equipment, &Reference { power_dbm: 0.0, channels: None }))
+            .and_then(|()| design(&mut line, &equipment, &Reference { channels: None, ..REFERENCE }))
             .expect_err(expected)
             .to_string();
         assert!(refused.contains(expected), "{refused} instead of {expected}");

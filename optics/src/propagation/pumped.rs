@@ -1,8 +1,8 @@
-//! What a fibre with Raman pumps loses: the figure lines are designed for.
+//! What Raman scattering does to a fibre: the figures lines are designed for.
 
 use super::PropagationError;
 use super::comb::Comb;
-use super::fibre::FibreClass;
+use super::fibre::{FibreClass, OutOfTable};
 use super::line::{check_class, span};
 use super::raman::PowerProfile;
 use super::solver::RamanSolver;
@@ -29,13 +29,45 @@ pub(crate) fn pumped_loss_db(
     let solver = RamanSolver { step_m: STEP_M, ..RamanSolver::default() };
     let with = (&solver, RESOLUTION_M);
     let pumping = fibre.raman.as_ref();
-    let profile = PowerProfile::with_raman(&span, &class, comb.channels(), &entering, pumping, with);
-    let profile = profile.map_err(|out| PropagationError::OutOfTable {
-        uid: uid.to_owned(),
-        field: out.quantity,
-        frequency_thz: out.frequency_hz * 1e-12,
-    })?;
+    let profile = PowerProfile::with_raman(&span, &class, comb.channels(), &entering, pumping, with)
+        .map_err(|out| out_of_table(uid, out))?;
     let leaving: f64 = entering.iter().enumerate().map(|(i, power)| power * profile.at_end(i)).sum();
     let launched: f64 = entering.iter().map(|_| power_w).sum();
     Ok(to_db(launched / (leaving * span.transmission_out)))
+}
+
+/// What is left of each channel at the end of a designed fibre, without attenuator and connectors, when they enter with
+/// these powers, in W; without a solver channels do not feed each other.
+pub(crate) fn left_at_end(
+    fibre: &Fibre,
+    uid: &str,
+    comb: &Comb,
+    entering_w: &[f64],
+    solver: Option<&RamanSolver>,
+) -> Result<Vec<f64>, PropagationError> {
+    let class = FibreClass::of(fibre);
+    check_class(&class, uid)?;
+    let span = span(fibre, 0, uid)?;
+    let out_of_table = |out| out_of_table(uid, out);
+    let profile = match solver {
+        Some(solver) => {
+            let with = (solver, RESOLUTION_M);
+            let pumping = fibre.raman.as_ref();
+            PowerProfile::with_raman(&span, &class, comb.channels(), entering_w, pumping, with)
+                .map_err(out_of_table)?
+        }
+        None => {
+            let on_comb = class.on(comb.channels()).map_err(out_of_table)?;
+            PowerProfile::exponential(&span, &on_comb, comb.len())
+        }
+    };
+    Ok((0..comb.len()).map(|channel| profile.at_end(channel)).collect())
+}
+
+fn out_of_table(uid: &str, out: OutOfTable) -> PropagationError {
+    PropagationError::OutOfTable {
+        uid: uid.to_owned(),
+        field: out.quantity,
+        frequency_thz: out.frequency_hz * 1e-12,
+    }
 }

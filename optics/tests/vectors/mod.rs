@@ -80,6 +80,7 @@ fn designed(
         complete(&mut line, equipment).map_err(|error| format!("completion: {error}"))?;
     }
     let reference = Reference::of(equipment, power_dbm).map_err(|error| format!("reference: {error}"))?;
+    let reference = Reference { raman: solver(case)?.raman, ..reference };
     design_network(&mut line, equipment, &reference).map_err(|error| format!("design: {error}"))?;
     Ok(line)
 }
@@ -138,6 +139,7 @@ fn power_sweep(
         let power_dbm = result["power_dbm"].as_f64().ok_or("power sweep: power_dbm is not a number")?;
         let reference = Reference {
             power_dbm,
+            raman: solver.raman,
             ..Reference::of(equipment, None).map_err(|error| format!("reference: {error}"))?
         };
         let (line, _) = at_power(line, equipment, &reference, &route)
