@@ -10,7 +10,7 @@ use optics::gnpy::equipment::AmplifierConfigs;
 use optics::gnpy::{self, workbook};
 use optics::line::LineNetwork;
 use optics::path_request::spectrum::SpectrumPolicy;
-use optics::path_request::{Outcome, PlanOptions, Planner};
+use optics::path_request::{ApartChoice, Outcome, PlanOptions, Planner};
 use optics::propagation::Solver;
 use serde_json::Value;
 
@@ -28,7 +28,11 @@ pub fn run(context: &Context, args: &PathRequestArgs) -> Result<(), CliError> {
         Content::Json(topology) => topology.clone(),
     };
     let mut network = refusable(&args.topology, gnpy::topology::read(&topology, &equipment))?;
-    design(&mut network, &equipment, args)?;
+    let solver = match &args.sim_params {
+        Some(file) => refusable(file, gnpy::simulation::read(&json_file(file)?))?,
+        None => Solver::default(),
+    };
+    design(&mut network, &equipment, &solver, args)?;
 
     let services = match (content(&args.services)?, &topology_file) {
         (Content::Json(services), _) => services,
@@ -41,10 +45,6 @@ pub fn run(context: &Context, args: &PathRequestArgs) -> Result<(), CliError> {
         }
     };
     let services = refusable(&args.services, gnpy::services::read(&services, &equipment))?;
-    let solver = match &args.sim_params {
-        Some(file) => refusable(file, gnpy::simulation::read(&json_file(file)?))?,
-        None => Solver::default(),
-    };
     let options = PlanOptions {
         policy: match args.policy {
             Policy::FirstFit => SpectrumPolicy::FirstFit,
@@ -57,6 +57,10 @@ pub fn run(context: &Context, args: &PathRequestArgs) -> Result<(), CliError> {
     let plan = Planner::new(&network, &equipment, &options)
         .plan(&services.requests, &services.synchronizations)
         .map_err(|error| CliError::Other(error.to_string()))?;
+
+    for apart in plan.kept_apart.iter().filter(|apart| apart.choice != ApartChoice::First) {
+        print::note(format_args!("note: requests {}: {}", apart.requests.join(", "), apart.choice));
+    }
 
     let response = gnpy::response::write(&plan.outcomes, &network);
     if let Some(file) = &args.response {
@@ -73,9 +77,14 @@ pub fn run(context: &Context, args: &PathRequestArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn design(network: &mut LineNetwork, equipment: &Equipment, args: &PathRequestArgs) -> Result<(), CliError> {
+fn design(
+    network: &mut LineNetwork,
+    equipment: &Equipment,
+    solver: &Solver,
+    args: &PathRequestArgs,
+) -> Result<(), CliError> {
     let design = || {
-        let reference = Reference::of(equipment, args.power)?;
+        let reference = Reference { raman: solver.raman, ..Reference::of(equipment, args.power)? };
         if !args.no_insert_edfas {
             design::complete(network, equipment)?;
         }

@@ -6,11 +6,14 @@
 //! beginning of a route is dropped as soon as a maximum flow shows that it does not (for requests with equal ends that
 //! test is exact; for others it is a necessary condition, and the search backtracks).
 //!
-//! Where no routes of 80 steps will do, GNPy stops. Then two requests with the same ends get the pair of least total
-//! weight (Suurballe 1974), others the first combination without a limit of steps.
+//! Where no routes of 80 steps will do, GNPy stops. Then the routes of least total weight are taken, without a limit of
+//! steps: of two requests with the same ends by Suurballe's method, of others by an integer program. Both are exact, so
+//! that "none" is said only where it is proven.
 
 use super::IncludedNode;
 use super::flow::Flow;
+use super::least_total::{Asked, LeastTotal, MOST_SEARCHES, least_total};
+use super::outcome::ApartChoice;
 use super::pair::disjoint_pair;
 use super::routing::Router;
 use super::sections::{SectionIndex, Sections, VertexIndex};
@@ -21,7 +24,7 @@ use crate::line::{ElementKind, LineNetwork};
 /// Steps a route may have before the limit is given up.
 const MOST_STEPS: u32 = 80;
 
-/// Parts of the sets of routes looked into in one search; a search that needs more counts as one without an answer.
+/// Parts of the sets of routes looked into in one ordered search; where that is not enough, the least total decides.
 const MOST_PARTS: usize = 50_000;
 
 /// A request that must be routed apart from others.
@@ -64,14 +67,18 @@ impl Member {
     }
 }
 
-/// A route for each member so that those of one set share no line, in either direction; none if there are none, or if
-/// they were not found within the search's budget. Sets list members by position; they hang together or not.
-pub fn routes(
-    graph: &Sections,
-    router: &mut Router,
-    members: &[Member],
-    sets: &[Vec<usize>],
-) -> Option<Vec<Vec<SectionIndex>>> {
+/// Routes that keep apart, and how they were chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoutesApart {
+    /// One for each member, where there are some.
+    pub routes: Option<Vec<Vec<SectionIndex>>>,
+    /// How.
+    pub choice: ApartChoice,
+}
+
+/// A route for each member so that those of one set share no line, in either direction. Sets list members by position;
+/// they hang together or not.
+pub fn routes(graph: &Sections, router: &mut Router, members: &[Member], sets: &[Vec<usize>]) -> RoutesApart {
     let strict: Vec<bool> = members.iter().map(|member| member.strict).collect();
     let mut bound = strict.clone();
     for set in sets.iter().filter(|set| set.iter().any(|&member| members[member].is_bound())) {
@@ -86,29 +93,54 @@ pub fn routes(
             }
         }
     }
-    let mut first =
-        |bound: &[bool], most_steps: u32| Search::new(graph, members, sets, bound, most_steps).run(router);
-    let within =
-        first(&bound, MOST_STEPS).or_else(|| if bound == strict { None } else { first(&strict, MOST_STEPS) });
+    let mut first = |bound: &[bool]| Search::new(graph, members, sets, bound, MOST_STEPS).run(router);
+    let within = first(&bound).or_else(|| if bound == strict { None } else { first(&strict) });
     if within.is_some() {
-        return within;
+        return RoutesApart { routes: within, choice: ApartChoice::First };
     }
-    if members.iter().any(Member::is_bound) {
-        let all = vec![true; members.len()];
-        if let Some(found) = first(&all, u32::MAX) {
-            return Some(found);
-        }
+    // lists that are not binding count where all can be fulfilled
+    let all = vec![true; members.len()];
+    let mut found = LeastTotal::Impossible;
+    if strict != all && members.iter().any(Member::is_bound) {
+        found = least(graph, router, members, sets, &all);
     }
-    if let ([set], false) = (sets, strict.contains(&true))
+    if found == LeastTotal::Impossible {
+        found = least(graph, router, members, sets, &strict);
+    }
+    let (routes, choice) = match found {
+        LeastTotal::Proven(routes) => (Some(routes), ApartChoice::LeastTotal),
+        LeastTotal::Unproven(Some(routes)) => (Some(routes), ApartChoice::Unproven),
+        LeastTotal::Unproven(None) => (None, ApartChoice::NotDecided),
+        LeastTotal::Impossible => (None, ApartChoice::Impossible),
+    };
+    RoutesApart { routes, choice }
+}
+
+/// The routes of least total weight, for members some of which must pass what they are to pass.
+fn least(
+    graph: &Sections,
+    router: &mut Router,
+    members: &[Member],
+    sets: &[Vec<usize>],
+    bound: &[bool],
+) -> LeastTotal {
+    if let ([set], false) = (sets, bound.contains(&true))
         && let &[one, other] = &set[..]
         && let Some((shorter, longer)) =
             disjoint_pair(graph, router, ends(&members[other]), ends(&members[one]))
     {
         let mut found = vec![Vec::new(); members.len()];
         (found[other], found[one]) = (shorter, longer);
-        return Some(found);
+        return LeastTotal::Proven(found);
     }
-    Search::new(graph, members, sets, &strict, u32::MAX).run(router)
+    let asked = members.iter().zip(bound).map(|(member, &bound)| {
+        let through = if bound { member.through.clone()? } else { Waypoints::default() };
+        Some(Asked { from: member.from, to: member.to, through })
+    });
+    match asked.collect::<Option<Vec<Asked>>>() {
+        Some(asked) => least_total(graph, router, &asked, sets, MOST_SEARCHES),
+        None => LeastTotal::Impossible,
+    }
 }
 
 fn ends(member: &Member) -> (VertexIndex, VertexIndex) {
@@ -149,7 +181,8 @@ impl<'a> Search<'a> {
         Self { graph, members, sets, bound, most_steps, order, chosen, budget: MOST_PARTS }
     }
 
-    /// The first combination; members of no set get the empty route.
+    /// The first combination; members of no set get the empty route. None if there is none, or if it was not found among
+    /// as many parts as are looked into.
     fn run(mut self, router: &mut Router) -> Option<Vec<Vec<SectionIndex>>> {
         let passable = |&member: &usize| !self.bound[member] || self.members[member].through.is_some();
         if !self.order.iter().all(passable) || !self.choose(router, 0) {

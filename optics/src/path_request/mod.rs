@@ -8,6 +8,7 @@ mod aggregation;
 pub mod disjunction;
 mod error;
 mod flow;
+mod least_total;
 mod lit;
 mod modes;
 mod occupation;
@@ -23,7 +24,7 @@ mod waypoints;
 
 pub use error::PathRequestError;
 pub use occupation::SectionSpectrum;
-pub use outcome::{BlockingReason, Metrics, Outcome, Slot};
+pub use outcome::{ApartChoice, BlockingReason, KeptApart, Metrics, Outcome, Slot};
 pub use request::{IncludedNode, PathRequest, SlotWish, Synchronization};
 pub use run::{PathPlan, PlanOptions, Planner, plan_all};
 pub use spectrum::{Occupancy, SpectrumPolicy};

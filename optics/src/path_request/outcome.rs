@@ -60,6 +60,44 @@ pub struct Metrics {
     pub max_penalty_db: f64,
 }
 
+/// Requests that were routed apart from each other, and how their routes were chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptApart {
+    /// Their ids, as in the outcomes.
+    pub requests: Vec<String>,
+    /// How.
+    pub choice: ApartChoice,
+}
+
+/// How routes that keep apart were chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApartChoice {
+    /// The first combination of routes of at most 80 steps, in GNPy's order.
+    First,
+    /// The routes of least total length, whatever their steps: no lighter ones keep apart.
+    LeastTotal,
+    /// Routes that keep apart, but the search ended before it was known whether there are shorter ones.
+    Unproven,
+    /// None: it is proven that no routes keep apart.
+    Impossible,
+    /// None found before the search ended; there may be some.
+    NotDecided,
+}
+
+impl fmt::Display for ApartChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::First => "the first combination of routes that keep apart",
+            Self::LeastTotal => "no combination of 80 steps was found: the routes of least total length",
+            Self::Unproven => "routes that keep apart; the search ended before shorter ones were ruled out",
+            Self::Impossible => "it is proven that no routes keep apart",
+            Self::NotDecided => {
+                "the search ended before any routes that keep apart were found; there may be some"
+            }
+        })
+    }
+}
+
 /// A slot: centre 193.1 THz + n × 6.25 GHz, width m × 12.5 GHz (ITU-T G.694.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +116,9 @@ pub enum BlockingReason {
     NoPath,
     /// No route passes what it must pass, or keeps apart from what it must keep apart from.
     NoPathWithConstraint,
+    /// Whether a route exists that passes what it must and keeps apart from what it must was not decided: the search for
+    /// it ended first. That is not to say that there is none.
+    NotDecided,
     /// No mode of the transceiver fits its spacing.
     NoFeasibleBaudrateWithSpacing,
     /// No mode of the transceiver works on its route.
@@ -96,6 +137,7 @@ impl BlockingReason {
         match self {
             Self::NoPath => "NO_PATH",
             Self::NoPathWithConstraint => "NO_PATH_WITH_CONSTRAINT",
+            Self::NotDecided => "NOT_DECIDED",
             Self::NoFeasibleBaudrateWithSpacing => "NO_FEASIBLE_BAUDRATE_WITH_SPACING",
             Self::NoFeasibleMode => "NO_FEASIBLE_MODE",
             Self::ModeNotFeasible => "MODE_NOT_FEASIBLE",
@@ -106,7 +148,13 @@ impl BlockingReason {
 
     /// Whether there is no route to tell about.
     pub fn without_route(self) -> bool {
-        matches!(self, Self::NoPath | Self::NoPathWithConstraint | Self::NoFeasibleBaudrateWithSpacing)
+        matches!(
+            self,
+            Self::NoPath
+                | Self::NoPathWithConstraint
+                | Self::NotDecided
+                | Self::NoFeasibleBaudrateWithSpacing
+        )
     }
 }
 

@@ -6,14 +6,15 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::least_total::{Asked, LeastTotal, MOST_SEARCHES, least_total};
 use super::sections::{SectionIndex, Sections, VertexIndex};
 use super::simple_paths::{SimplePaths, Wanted};
 use super::waypoints::Waypoints;
 use super::{BlockingReason, IncludedNode};
 use crate::line::{ElementIndex, ElementKind, LineNetwork};
 
-/// Parts of the set of routes looked into before a list that must be passed counts as impossible; on meshes of a hundred
-/// ROADMs a few are enough.
+/// Parts of the set of routes looked into before an integer program decides; on meshes of a hundred ROADMs a few are
+/// enough.
 const MOST_PARTS: usize = 20_000;
 
 /// Shortest paths over sections. Keeps its memory from one search to the next.
@@ -66,6 +67,19 @@ impl Router {
         usable: impl Fn(SectionIndex) -> bool,
         route: &mut Vec<SectionIndex>,
     ) -> Option<f64> {
+        self.extend_by(graph, from, to, usable, |section| graph.section(section).weight, route)
+    }
+
+    /// As [`Router::extend`], where a section costs what `pays` says, which must not be negative.
+    pub(super) fn extend_by(
+        &mut self,
+        graph: &Sections,
+        from: VertexIndex,
+        to: VertexIndex,
+        usable: impl Fn(SectionIndex) -> bool,
+        pays: impl Fn(SectionIndex) -> f64,
+        route: &mut Vec<SectionIndex>,
+    ) -> Option<f64> {
         let count = graph.vertex_count();
         if self.distance.len() < count {
             self.distance.resize(count, 0.0);
@@ -95,7 +109,7 @@ impl Router {
             }
             for section in graph.leaving(vertex) {
                 let next = graph.section(section).to;
-                let farther = distance + graph.section(section).weight;
+                let farther = distance + pays(section);
                 if (self.reached[next] != self.search || farther < self.distance[next]) && usable(section) {
                     self.reached[next] = self.search;
                     self.distance[next] = farther;
@@ -121,7 +135,8 @@ impl Router {
 
 /// The route of a request on its own, or why there is none. `include` names elements of the network.
 ///
-/// One element that must be passed makes all of them binding; otherwise a list that no route fulfils is dropped.
+/// One element that must be passed makes all of them binding; otherwise a list that no route fulfils is dropped. Where a
+/// search ends before it is known whether some route fulfils the list, the reason says so.
 pub fn route(
     network: &LineNetwork,
     graph: &Sections,
@@ -140,14 +155,31 @@ pub fn route(
         return Ok(route);
     }
     let free = router.shortest(graph, from, to).ok_or(BlockingReason::NoPath)?;
-    let through = Waypoints::new(network, graph, include).and_then(|through| {
-        let wanted = Wanted { from, to, through, most_steps: u32::MAX, closed: Vec::new() };
-        SimplePaths::new(graph, router, wanted, MOST_PARTS).next(router, |_| true)
-    });
-    match through {
-        Some(route) => Ok(route),
-        None if include.iter().any(|node| node.strict) => Err(BlockingReason::NoPathWithConstraint),
-        None => Ok(free),
+    let passing = match Waypoints::new(network, graph, include) {
+        Some(through) => passing(graph, router, Asked { from, to, through }),
+        None => LeastTotal::Impossible,
+    };
+    match passing {
+        LeastTotal::Proven(routes) | LeastTotal::Unproven(Some(routes)) => {
+            Ok(routes.into_iter().next().unwrap_or_default())
+        }
+        LeastTotal::Impossible if include.iter().any(|node| node.strict) => {
+            Err(BlockingReason::NoPathWithConstraint)
+        }
+        LeastTotal::Impossible => Ok(free),
+        LeastTotal::Unproven(None) => Err(BlockingReason::NotDecided),
+    }
+}
+
+/// The shortest simple route that passes what it must.
+fn passing(graph: &Sections, router: &mut Router, asked: Asked) -> LeastTotal {
+    let Asked { from, to, through } = asked.clone();
+    let wanted = Wanted { from, to, through, most_steps: u32::MAX, closed: Vec::new() };
+    let mut paths = SimplePaths::new(graph, router, wanted, MOST_PARTS);
+    match paths.next(router, |_| true) {
+        Some(route) => LeastTotal::Proven(vec![route]),
+        None if paths.gave_up() => least_total(graph, router, &[asked], &[], MOST_SEARCHES),
+        None => LeastTotal::Impossible,
     }
 }
 

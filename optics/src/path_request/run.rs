@@ -7,7 +7,9 @@ use super::occupation::{SectionSpectrum, Spectra};
 use super::routing::{self, Router};
 use super::sections::{SectionIndex, Sections};
 use super::spectrum::{Need, SpectrumPolicy, assign};
-use super::{BlockingReason, Outcome, PathRequest, PathRequestError, Synchronization};
+use super::{
+    ApartChoice, BlockingReason, KeptApart, Outcome, PathRequest, PathRequestError, Synchronization,
+};
 use crate::decibel::dbm;
 use crate::design::{Reference, redesign};
 use crate::equipment::{Equipment, SpectralInformation};
@@ -32,6 +34,8 @@ pub struct PathPlan {
     pub outcomes: Vec<Outcome>,
     /// The spectrum of each section that is left.
     pub sections: Vec<SectionSpectrum>,
+    /// Of requests that had to be routed apart from each other, how; those that hang together in one entry.
+    pub kept_apart: Vec<KeptApart>,
 }
 
 /// Serves path requests on a designed network; each request finds all channels like its own in the line, whatever else
@@ -89,7 +93,7 @@ impl<'a> Planner<'a> {
         requests: &[PathRequest],
         synchronizations: &[Synchronization],
     ) -> Result<PathPlan, PathRequestError> {
-        let routed = self.route_all(requests, synchronizations)?;
+        let (routed, kept_apart) = self.route_all(requests, synchronizations)?;
         let mut redesigned = self.options.redesign_per_request.then(|| self.network.clone());
         let mut spectrum = Spectra::empty(self.network, self.equipment, &self.graph);
         let mut free = spectrum.unused().clone();
@@ -151,15 +155,16 @@ impl<'a> Planner<'a> {
             });
         }
         let sections = spectrum.into_sections(&self.graph);
-        Ok(PathPlan { outcomes, sections })
+        Ok(PathPlan { outcomes, sections, kept_apart })
     }
 
-    /// Merges equal requests and gives each a route, or a reason for having none.
+    /// Merges equal requests and gives each a route, or a reason for having none; and says how those that had to keep
+    /// apart got theirs.
     fn route_all(
         &self,
         requests: &[PathRequest],
         synchronizations: &[Synchronization],
-    ) -> Result<Vec<Routed<'a>>, PathRequestError> {
+    ) -> Result<(Vec<Routed<'a>>, Vec<KeptApart>), PathRequestError> {
         let mut resolved = Vec::with_capacity(requests.len());
         let mut ids: Vec<&str> = requests.iter().map(|request| request.id.as_str()).collect();
         ids.sort_unstable();
@@ -178,7 +183,7 @@ impl<'a> Planner<'a> {
         let resolved = aggregate(resolved, &mut sets);
         let mut router = Router::default();
         let mut routes: Vec<Option<Result<Vec<SectionIndex>, BlockingReason>>> = vec![None; resolved.len()];
-        self.route_apart(&resolved, &sets, &mut router, &mut routes);
+        let kept_apart = self.route_apart(&resolved, &sets, &mut router, &mut routes);
         let routed = resolved.into_iter().zip(routes).map(|(resolved, route)| {
             let route = route.unwrap_or_else(|| {
                 let include = &resolved.request.include;
@@ -186,7 +191,7 @@ impl<'a> Planner<'a> {
             });
             Routed { resolved, route }
         });
-        Ok(routed.collect())
+        Ok((routed.collect(), kept_apart))
     }
 
     /// Routes the requests that are to be kept apart from others, group by group of sets that hang together.
@@ -196,7 +201,8 @@ impl<'a> Planner<'a> {
         sets: &[Synchronization],
         router: &mut Router,
         routes: &mut [Option<Result<Vec<SectionIndex>, BlockingReason>>],
-    ) {
+    ) -> Vec<KeptApart> {
+        let mut kept_apart = Vec::new();
         let position = |id: &String| requests.iter().position(|other| other.request.id == *id);
         let sets: Vec<Vec<usize>> =
             sets.iter().map(|set| set.requests.iter().filter_map(position).collect()).collect();
@@ -214,7 +220,10 @@ impl<'a> Planner<'a> {
                     Member::new(self.network, &self.graph, ends, &requests[member].request.include)
                 })
                 .collect();
-            match disjunction::routes(&self.graph, router, &asked, &local_sets) {
+            let found = disjunction::routes(&self.graph, router, &asked, &local_sets);
+            let ids = members.iter().map(|&member| requests[member].request.id.clone());
+            kept_apart.push(KeptApart { requests: ids.collect(), choice: found.choice });
+            match found.routes {
                 Some(found) => {
                     for (&member, route) in members.iter().zip(found) {
                         routes[member] = Some(Ok(route));
@@ -224,15 +233,17 @@ impl<'a> Planner<'a> {
                     for &member in &members {
                         let (from, to) = self.ends(&requests[member]);
                         let alone = router.shortest(&self.graph, from, to);
-                        let reason = match alone {
-                            Some(_) => BlockingReason::NoPathWithConstraint,
-                            None => BlockingReason::NoPath,
+                        let reason = match (alone, found.choice) {
+                            (None, _) => BlockingReason::NoPath,
+                            (Some(_), ApartChoice::NotDecided) => BlockingReason::NotDecided,
+                            (Some(_), _) => BlockingReason::NoPathWithConstraint,
                         };
                         routes[member] = Some(Err(reason));
                     }
                 }
             }
         }
+        kept_apart
     }
 
     fn ends(&self, resolved: &Resolved<'_>) -> (usize, usize) {
@@ -248,8 +259,11 @@ impl<'a> Planner<'a> {
         elements: &[ElementIndex],
         elements_back: &[ElementIndex],
     ) -> Result<Propagation, PathRequestError> {
-        let reference =
-            Reference { power_dbm: dbm(resolved.reference_power_w), channels: Some(resolved.channels) };
+        let reference = Reference {
+            power_dbm: dbm(resolved.reference_power_w),
+            channels: Some(resolved.channels),
+            raman: self.options.solver.raman,
+        };
         redesign(line, self.equipment, &reference, Some(&[elements, elements_back]))
             .map_err(|source| PathRequestError::Design { request: resolved.request.id.clone(), source })?;
         Ok(Propagation::new(line, self.equipment, &self.options.solver))

@@ -52,6 +52,11 @@ impl Waypoints {
         self.0.is_empty()
     }
 
+    /// All of them, in order.
+    pub(super) fn all(&self) -> &[Waypoint] {
+        &self.0
+    }
+
     /// What is left to be passed behind the beginning of a route from a vertex.
     pub(super) fn left(&self, graph: &Sections, from: VertexIndex, begin: &[SectionIndex]) -> &[Waypoint] {
         let mut left = &self.0[..];

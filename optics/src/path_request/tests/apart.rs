@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::ApartChoice;
 use super::super::disjunction::{Member, routes};
 use super::super::routing::Router;
 use super::super::sections::{SectionIndex, Sections};
@@ -26,7 +27,7 @@ fn found(
     let graph = Sections::new(&network);
     let members: Vec<Member> =
         wanted.iter().map(|(from, to, names)| member(&network, &graph, from, to, names)).collect();
-    let found = routes(&graph, &mut Router::default(), &members, sets)?;
+    let found = routes(&graph, &mut Router::default(), &members, sets).routes?;
     Some(found.iter().map(|route| sites(&network, &graph, route)).collect())
 }
 
@@ -89,7 +90,9 @@ fn past_eighty_steps_the_pair_of_least_total_length_is_taken() {
     let network = mesh(&links);
     let graph = Sections::new(&network);
     let members = [member(&network, &graph, "A", "Z", ""), member(&network, &graph, "A", "Z", "")];
-    let routes = routes(&graph, &mut Router::default(), &members, &[vec![0, 1]]).expect("a pair");
+    let routes = routes(&graph, &mut Router::default(), &members, &[vec![0, 1]]);
+    assert_eq!(routes.choice, ApartChoice::LeastTotal);
+    let routes = routes.routes.expect("a pair");
     let shared =
         routes[0].iter().filter(|section| routes[1].contains(section) && graph.section(**section).exclusive);
     assert_eq!(shared.count(), 0);
@@ -162,7 +165,7 @@ proptest! {
             .iter()
             .map(|(from, to)| all_routes(&graph, ends(&network, &graph, from, to), 80))
             .collect();
-        let found = routes(&graph, &mut Router::default(), &members, &[set]);
+        let found = routes(&graph, &mut Router::default(), &members, &[set]).routes;
         prop_assert_eq!(found, first_of_all(&graph, &all));
     }
 }
