@@ -5,18 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Hop;
 
-/// Which channels share the line with the one under test.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Loading {
-    /// The whole band is full of channels like the one under test: GNPy's assumption.
-    #[default]
-    LikeItself,
-    /// The whole band is full of the channels the lines are designed for.
-    ReferenceFull,
-    /// The channels that are lit.
-    Actual,
-}
+pub use crate::propagation::Loading;
 
 /// The signal quality of routes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +16,9 @@ pub struct QualityReport {
     pub routes: Vec<RouteQuality>,
     /// Ordered pairs of nodes between which there is no route.
     pub unreachable: Vec<NodePair>,
+    /// What becomes of each lightpath that is lit, among all that are: with the loading `actual`.
+    #[serde(default)]
+    pub lightpaths: Vec<LightpathQuality>,
     /// What a designer should know of the lines.
     pub notes: Vec<String>,
 }
@@ -134,8 +126,12 @@ pub struct ModeQuality {
     pub mode: String,
     /// What it carries, in Gb/s.
     pub rate_gbps: f64,
-    /// GSNR of the channel with the least margin, in dB over 0.1 nm; none where no channel fits the line.
+    /// GSNR of the channel with the least margin, in dB over 0.1 nm; with the loading `actual`, of a new channel in the
+    /// lowest free slot of the route. None where no channel fits the line, or where no slot is free.
     pub gsnr_db_01nm: Option<f64>,
+    /// Centre of that channel in THz.
+    #[serde(default)]
+    pub channel_thz: Option<f64>,
     /// Penalty of that channel in dB; none where an impairment is beyond what the mode stands.
     pub penalty_db: Option<f64>,
     /// GSNR less penalty, required GSNR and system margin, in dB, of that channel; none as above.
@@ -159,4 +155,32 @@ pub struct BestMode {
     pub rate_gbps: f64,
     /// Regenerators it needs.
     pub regenerators: u32,
+}
+
+/// The signal quality of a lightpath that is lit, in the direction in which it is worse.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LightpathQuality {
+    /// Its id.
+    pub id: String,
+    /// Id of the node where this direction begins.
+    pub from: String,
+    /// Id of the node where it ends.
+    pub to: String,
+    /// Its hops in this direction.
+    pub hops: Vec<Hop>,
+    /// Its centre in THz.
+    pub frequency_thz: f64,
+    /// Its transceiver and mode; none where it names none.
+    pub transceiver: Option<String>,
+    /// See `transceiver`.
+    pub mode: Option<String>,
+    /// Its GSNR in dB over 0.1 nm, transmitter and ROADMs included.
+    pub gsnr_db_01nm: f64,
+    /// Its OSNR in dB over 0.1 nm.
+    pub osnr_db_01nm: f64,
+    /// GSNR less penalties, required GSNR and system margin, in dB; none without a mode, and where an impairment is beyond
+    /// what the mode stands.
+    pub margin_db: Option<f64>,
+    /// Whether its mode works: the margin, rounded to 0.01 dB, is not negative. None without a mode.
+    pub feasible: Option<bool>,
 }

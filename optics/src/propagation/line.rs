@@ -204,7 +204,8 @@ pub(crate) fn span(fibre: &Fibre, class: usize, uid: &str) -> Result<FibreSpan, 
 }
 
 impl OnComb {
-    fn new(whole: &Comb, bands: &[[f64; 2]], classes: &Steps) -> Option<Self> {
+    /// What is to be known of a comb cut to some bands; none where that leaves no channel.
+    pub(crate) fn new(whole: &Comb, bands: &[[f64; 2]], classes: &Steps) -> Option<Self> {
         let comb = whole.at_positions(&whole.positions_within(bands))?;
         let channels = comb.channels();
         let photon_noise_w = channels
@@ -224,6 +225,16 @@ impl OnComb {
         })
     }
 
+    /// Whether this is what is known of a comb cut to these bands.
+    pub(crate) fn is_of(&self, whole: &Comb, bands: &[[f64; 2]]) -> bool {
+        self.bands == bands && self.whole == *whole
+    }
+
+    /// Whether both are known of the same comb and bands.
+    pub(crate) fn is_for_same(&self, other: &Self) -> bool {
+        self.is_of(&other.whole, &other.bands)
+    }
+
     pub(crate) fn fibre(&self, class: usize, classes: &Steps) -> Result<&FibreOnComb, OutOfTable> {
         self.fibres[class]
             .get_or_init(|| classes.fibres[class].on(self.comb.channels()))
@@ -239,9 +250,7 @@ impl OnComb {
 impl Combs {
     /// What is kept for the channels of a comb within these bands; none where no channel is.
     pub(crate) fn get(&self, whole: &Comb, bands: &[[f64; 2]], classes: &Steps) -> Option<Arc<OnComb>> {
-        let find = |kept: &[Arc<OnComb>]| {
-            kept.iter().find(|on| on.bands == bands && on.whole == *whole).map(Arc::clone)
-        };
+        let find = |kept: &[Arc<OnComb>]| kept.iter().find(|on| on.is_of(whole, bands)).map(Arc::clone);
         // A panic while holding the lock leaves a list that is still whole.
         if let Some(found) = find(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
             return Some(found);

@@ -5,47 +5,42 @@ use serde::{Deserialize, Serialize};
 
 use super::comb::{Channel, Comb, CombError, channel_count};
 
-/// What a line is taken to be lit with when the quality of a channel is asked for.
+/// Which channels share the line with the one under test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loading {
-    /// Channels like the one looked at, all over the band, as GNPy does: the answer does not depend on what else is lit.
+    /// The whole band is full of channels like the one under test: GNPy's assumption. The answer does not depend on what
+    /// else is lit.
     #[default]
     LikeItself,
-    /// The reference comb, but for the channels in the way of the one looked at: what a full line of today does to it.
+    /// The whole band is full of the channels the lines are designed for: what a full line does to it.
     ReferenceFull,
-    /// The channels really lit: the least margin is kept, and adding a channel changes the answer.
+    /// On each link the channels that are really lit there: adding a channel changes the answer.
     Actual,
 }
 
 impl Loading {
-    /// The comb a channel is propagated in.
+    /// The comb a channel is propagated in, where it is the same on all links; none for [`Loading::Actual`], where it is
+    /// not (see [`LitLine`](super::LitLine)).
     ///
     /// `band` is what a comb of channels like itself fills (lower and upper edge in Hz); `reference` the comb of a full
-    /// line; `lit` the channels really lit. Of the latter two, those whose slots overlap the channel's give way to it.
-    pub fn comb(
-        self,
-        channel: Channel,
-        band: [f64; 2],
-        reference: &Comb,
-        lit: &[Channel],
-    ) -> Result<Comb, CombError> {
-        match self {
-            Self::LikeItself => {
-                Comb::uniform(band[0], channel_count(band[0], band[1], channel.slot_width_hz), channel)
-            }
-            Self::ReferenceFull => Self::beside(channel, reference.iter()),
-            Self::Actual => Self::beside(channel, lit.iter().copied()),
-        }
-    }
-
-    fn beside(channel: Channel, others: impl Iterator<Item = Channel>) -> Result<Comb, CombError> {
+    /// line, of which those whose slots overlap the channel's give way to it.
+    pub fn comb(self, channel: Channel, band: [f64; 2], reference: &Comb) -> Result<Option<Comb>, CombError> {
         let apart = |other: &Channel| {
             let distance_hz = (other.frequency_hz - channel.frequency_hz).abs();
             // A Hertz of overlap is rounding.
             distance_hz + 1.0 >= f64::midpoint(other.slot_width_hz, channel.slot_width_hz)
         };
-        Comb::new(others.filter(apart).chain([channel]).collect())
+        match self {
+            Self::LikeItself => {
+                let count = channel_count(band[0], band[1], channel.slot_width_hz);
+                Comb::uniform(band[0], count, channel).map(Some)
+            }
+            Self::ReferenceFull => {
+                Comb::new(reference.iter().filter(apart).chain([channel]).collect()).map(Some)
+            }
+            Self::Actual => Ok(None),
+        }
     }
 }
 
@@ -69,17 +64,9 @@ mod tests {
     fn a_wide_channel_takes_the_place_of_narrow_ones() {
         let reference = Comb::uniform(191.3e12, 76, channel(0.0, 32e9, 50e9)).unwrap();
         let wide = channel(193.1e12, 64e9, 75e9);
-        let comb =
-            |loading: Loading, lit: &[Channel]| loading.comb(wide, [191.3e12, 195.1e12], &reference, lit);
-        assert_eq!(comb(Loading::LikeItself, &[]).unwrap().len(), 50);
-        assert_eq!(comb(Loading::ReferenceFull, &[]).unwrap().len(), 76 - 3 + 1);
-        assert_eq!(comb(Loading::Actual, &[]).unwrap().len(), 1);
-        let neighbours = [
-            channel(193.1625e12, 32e9, 50e9),
-            channel(193.0e12, 32e9, 50e9),
-            channel(193.125e12, 32e9, 50e9),
-        ];
-        let lit = comb(Loading::Actual, &neighbours).unwrap();
-        assert_eq!(lit.len(), 3, "the one that overlaps gives way, the one that touches stays");
+        let comb = |loading: Loading| loading.comb(wide, [191.3e12, 195.1e12], &reference).unwrap();
+        assert_eq!(comb(Loading::LikeItself).map(|comb| comb.len()), Some(50));
+        assert_eq!(comb(Loading::ReferenceFull).map(|comb| comb.len()), Some(76 - 3 + 1));
+        assert_eq!(comb(Loading::Actual), None);
     }
 }

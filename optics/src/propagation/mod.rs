@@ -23,7 +23,7 @@ pub mod solver;
 
 pub use amplifier::Amplified;
 pub use comb::{Channel, Comb, CombError, Partition, channel_count};
-pub use folded::{FoldedLine, FoldedRoute, WorstChannel};
+pub use folded::{FoldedLine, FoldedRoute, LitError, LitLine, LitPath, WorstChannel};
 pub use loading::Loading;
 pub use penalty::PenaltyCurves;
 pub use receiver::{Bandwidth, Received};

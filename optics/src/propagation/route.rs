@@ -230,55 +230,93 @@ impl Propagation {
         route: &[ElementIndex],
         comb: &Comb,
     ) -> Result<Arc<OnComb>, PropagationError> {
-        let is_transceiver = |place: usize| {
-            matches!(route.get(place).and_then(|&index| self.line.all.get(index)), Some(Step::Transceiver))
-        };
-        let inside = 1..route.len().saturating_sub(1);
-        if route.len() < 2
-            || !is_transceiver(0)
-            || !is_transceiver(inside.end)
-            || inside.clone().any(is_transceiver)
-        {
-            return Err(PropagationError::NotARoute);
-        }
-        if route.iter().any(|&index| index >= self.line.all.len()) {
-            return Err(PropagationError::NotARoute);
-        }
+        self.check_route(route)?;
         self.combs.get(comb, &self.common_bands(route), &self.line).ok_or(PropagationError::NoChannel)
     }
 
-    /// The bands common to all amplifiers of a route.
-    pub(crate) fn common_bands(&self, route: &[ElementIndex]) -> Vec<[f64; 2]> {
+    /// Whether a route leads from transceiver to transceiver and passes none between.
+    pub(crate) fn check_route(&self, route: &[ElementIndex]) -> Result<(), PropagationError> {
+        let at_end = |index: Option<&ElementIndex>| index.is_some_and(|&index| self.is_transceiver(index));
+        let inside = route.get(1..route.len().saturating_sub(1)).unwrap_or_default();
+        let is_route = route.len() >= 2
+            && at_end(route.first())
+            && at_end(route.last())
+            && inside.iter().all(|&index| {
+                self.line.all.get(index).is_some_and(|step| !matches!(step, Step::Transceiver))
+            });
+        if is_route { Ok(()) } else { Err(PropagationError::NotARoute) }
+    }
+
+    /// What is known of a comb no amplifier cuts; not kept for others.
+    pub(crate) fn on_whole(&self, comb: &Comb) -> OnComb {
+        let everything = [[f64::NEG_INFINITY, f64::INFINITY]];
+        OnComb::new(comb, &everything, &self.line).expect("a comb has at least one channel")
+    }
+
+    /// The name of an element.
+    pub(crate) fn uid(&self, index: ElementIndex) -> &str {
+        &self.uids[index]
+    }
+
+    pub(crate) fn is_transceiver(&self, index: ElementIndex) -> bool {
+        matches!(self.line.all.get(index), Some(Step::Transceiver))
+    }
+
+    /// The band where there is no amplifier.
+    pub(crate) fn default_band(&self) -> [f64; 2] {
+        self.default_band
+    }
+
+    /// The bands that channels can have on a route, lower and upper edge in Hz: those common to all its amplifiers, or the
+    /// library's where it has none.
+    ///
+    /// # Panics
+    /// If the route names elements that are not there.
+    pub fn common_bands(&self, route: &[ElementIndex]) -> Vec<[f64; 2]> {
+        self.bands_of_amplifiers(route).unwrap_or_else(|| vec![self.default_band])
+    }
+
+    /// The bands common to the amplifiers among elements; none where there is no amplifier.
+    pub(crate) fn bands_of_amplifiers(&self, elements: &[ElementIndex]) -> Option<Vec<[f64; 2]>> {
         let band = |class: usize| {
             let kind = &self.line.amplifiers[class].kind;
             [kind.f_min_hz, kind.f_max_hz]
         };
-        let mut common: Vec<[f64; 2]> = Vec::new();
-        let mut any = false;
-        let mut narrow = |bands: &[[f64; 2]]| {
-            if !any {
-                common.extend_from_slice(bands);
-                any = true;
-            } else if common != bands {
-                let overlaps =
-                    common.iter().flat_map(|a| bands.iter().map(|b| [a[0].max(b[0]), a[1].min(b[1])]));
-                common = overlaps.filter(|band| band[0] < band[1]).collect();
-            }
+        let mut common: Option<Vec<[f64; 2]>> = None;
+        let mut meet = |bands: &[[f64; 2]]| match &mut common {
+            None => common = Some(bands.to_vec()),
+            Some(common) => narrow(common, bands),
         };
         let mut last = usize::MAX;
-        for &index in route {
+        for &index in elements {
             match &self.line.all[index] {
                 Step::Amplifier(amplifier) if amplifier.class != last => {
                     last = amplifier.class;
-                    narrow(&[band(amplifier.class)]);
+                    meet(&[band(amplifier.class)]);
                 }
                 Step::Multiband(amplifiers) => {
-                    narrow(&amplifiers.iter().map(|amplifier| band(amplifier.class)).collect::<Vec<_>>());
+                    meet(&amplifiers.iter().map(|amplifier| band(amplifier.class)).collect::<Vec<_>>());
                 }
                 _ => {}
             }
         }
-        if any { common } else { vec![self.default_band] }
+        common
+    }
+
+    /// Light that enters without noise, with these powers in W, behind the elements between two places of a route.
+    pub(crate) fn between(
+        &self,
+        route: &[ElementIndex],
+        [from, to]: [usize; 2],
+        on_comb: &OnComb,
+        entering_w: &[f64],
+    ) -> Result<Light, PropagationError> {
+        let mut light = Light::launched(&on_comb.comb);
+        light.power_w.copy_from_slice(entering_w);
+        for place in from + 1..to {
+            self.pass(route, place, on_comb, &mut Gains::default(), &mut light, &mut |_, _| ())?;
+        }
+        Ok(light)
     }
 
     /// Light through one element of a route; `amplified` hears of the class of each amplifier and what it did.
@@ -450,6 +488,14 @@ impl Propagation {
             field: out.quantity,
             frequency_thz: out.frequency_hz * 1e-12,
         }
+    }
+}
+
+/// Cuts bands to what others share with them.
+pub(crate) fn narrow(common: &mut Vec<[f64; 2]>, bands: &[[f64; 2]]) {
+    if common != bands {
+        let overlaps = common.iter().flat_map(|a| bands.iter().map(|b| [a[0].max(b[0]), a[1].min(b[1])]));
+        *common = overlaps.filter(|band| band[0] < band[1]).collect();
     }
 }
 
