@@ -1,5 +1,7 @@
 //! The designed line, the combs that are sent along it, and the modes that are tried.
 
+use std::sync::Arc;
+
 use optics::design::{self, Reference};
 use optics::equipment::{Equipment, Mode, SpectralInformation, TransceiverType};
 use optics::finding::Finding;
@@ -11,7 +13,8 @@ use optics::propagation::{Channel, Comb, PenaltyCurves, Propagation, Solver, cha
 use optics::quality::Loading;
 use optics::topology::{NodeKind, Topology};
 
-use super::params::{GivenRoute, GsnrParams, LitChannel};
+use super::lit::{Lit, Surroundings};
+use super::params::{GivenRoute, GsnrParams};
 use super::route::Ends;
 use crate::documents::Documents;
 use crate::error::AlgorithmError;
@@ -21,24 +24,31 @@ use crate::error::AlgorithmError;
 pub struct GsnrInputs {
     pub(super) network: Network,
     pub(super) line: TopologyLine,
-    pub(super) propagation: Propagation,
+    pub(super) propagation: Arc<Propagation>,
     /// Nodes where channels are added and dropped.
     pub(super) sites: Vec<NodeIndex>,
     pub(super) given: Vec<(Ends, Route)>,
     /// The channels the lines are designed for.
     pub(super) reference: Comb,
     pub(super) modes: Vec<TriedMode>,
+    /// What is lit, where that is what the line is loaded with.
+    pub(super) lit: Option<Lit>,
+    power_dbm: f64,
     pub(super) system_margin_db: f64,
     pub(super) notes: Vec<String>,
 }
 
 /// A mode that is tried on every route.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TriedMode {
     pub transceiver: String,
     pub mode: Mode,
     pub penalties: PenaltyCurves,
-    /// The channels it is tried among; none where the transceiver's band holds none.
+    /// Of the transceiver: lower and upper edge, in Hz.
+    pub band: [f64; 2],
+    /// Width of its slot, in Hz.
+    pub slot_width_hz: f64,
+    /// The channels it is tried among, where they are the same on all links; none where the transceiver's band holds none.
     pub comb: Option<Comb>,
 }
 
@@ -68,31 +78,48 @@ impl GsnrInputs {
         let warnings = design(&mut line).map_err(|error| wrong("equipment", &error))?;
         let power_dbm = spectral.tx_power_dbm.or(params.power_dbm).unwrap_or(spectral.power_dbm);
         let reference = reference_comb(&spectral, power_dbm).map_err(|error| wrong("equipment", &error))?;
-        let lit = if params.loading == Loading::Actual {
-            Some(lit_comb(&params.lit, &spectral, power_dbm)?)
-        } else {
-            None
-        };
         let mut modes = Vec::new();
         for transceiver in tried(&equipment, params)? {
             for mode in &transceiver.modes {
-                let comb = match params.loading {
-                    Loading::LikeItself => comb_like(transceiver, mode, params, power_dbm)
-                        .map_err(|error| wrong("equipment", &error))?,
-                    Loading::ReferenceFull => Some(reference.clone()),
-                    Loading::Actual => lit.clone(),
+                let spacing_hz = params.spacing_ghz.map_or(0.0, |ghz| ghz * 1e9).max(mode.min_spacing_hz);
+                let mut tried = TriedMode {
+                    transceiver: transceiver.name.clone(),
+                    mode: mode.clone(),
+                    penalties: PenaltyCurves::new(&mode.penalties),
+                    band: [transceiver.f_min_hz, transceiver.f_max_hz],
+                    slot_width_hz: spacing_hz,
+                    comb: None,
                 };
-                let penalties = PenaltyCurves::new(&mode.penalties);
-                let transceiver = transceiver.name.clone();
-                modes.push(TriedMode { transceiver, mode: mode.clone(), penalties, comb });
+                tried.comb = match params.loading {
+                    Loading::LikeItself => {
+                        comb_like(&tried, power_dbm).map_err(|error| wrong("equipment", &error))?
+                    }
+                    Loading::ReferenceFull => Some(reference.clone()),
+                    Loading::Actual => None,
+                };
+                modes.push(tried);
             }
         }
+        let propagation = Arc::new(Propagation::new(&line.network, &equipment, &Solver::default()));
+        let around = Surroundings {
+            network: &network,
+            line: &line,
+            equipment: &equipment,
+            spectral: &spectral,
+            power_dbm,
+        };
+        let lit = match params.loading {
+            Loading::Actual => Some(Lit::new(&around, params, documents, &propagation)?),
+            _ => None,
+        };
         let adds = |node: &NodeIndex| topology.nodes[*node].kind != NodeKind::Ila;
         let given = params.routes.iter().enumerate().map(|(at, route)| given(&network, at, route));
         Ok(Self {
             given: given.collect::<Result<_, _>>()?,
             sites: (0..network.nodes.len()).filter(adds).collect(),
-            propagation: Propagation::new(&line.network, &equipment, &Solver::default()),
+            propagation,
+            lit,
+            power_dbm,
             system_margin_db: params.system_margin_db.unwrap_or(spectral.system_margins_db),
             notes: warnings.iter().map(ToString::to_string).collect(),
             network,
@@ -100,6 +127,25 @@ impl GsnrInputs {
             reference,
             modes,
         })
+    }
+
+    /// A channel of a mode.
+    pub(super) fn channel_of(&self, tried: &TriedMode, frequency_hz: f64) -> Channel {
+        tried.channel(frequency_hz, self.power_dbm)
+    }
+}
+
+impl TriedMode {
+    fn channel(&self, frequency_hz: f64, power_dbm: f64) -> Channel {
+        Channel {
+            frequency_hz,
+            baud_rate: self.mode.baud_rate,
+            slot_width_hz: self.slot_width_hz,
+            roll_off: self.mode.roll_off,
+            offset_db: self.mode.equalisation_offset_db,
+            tx_osnr_db: self.mode.tx_osnr_db,
+            tx_power_dbm: power_dbm,
+        }
     }
 }
 
@@ -109,7 +155,7 @@ fn refused(findings: &[Finding]) -> AlgorithmError {
     AlgorithmError::InvalidInput { role: "topology".to_owned(), pointer, detail }
 }
 
-fn invalid(pointer: String, detail: impl Into<String>) -> AlgorithmError {
+pub(super) fn invalid(pointer: String, detail: impl Into<String>) -> AlgorithmError {
     AlgorithmError::InvalidParams { pointer, detail: detail.into() }
 }
 
@@ -150,46 +196,13 @@ fn reference_comb(
 }
 
 /// The transceiver's band full of channels of the mode.
-fn comb_like(
-    transceiver: &TransceiverType,
-    mode: &Mode,
-    params: &GsnrParams,
-    power_dbm: f64,
-) -> Result<Option<Comb>, optics::propagation::CombError> {
-    let spacing_hz = params.spacing_ghz.map_or(0.0, |ghz| ghz * 1e9).max(mode.min_spacing_hz);
-    let count = channel_count(transceiver.f_min_hz, transceiver.f_max_hz, spacing_hz);
+fn comb_like(tried: &TriedMode, power_dbm: f64) -> Result<Option<Comb>, optics::propagation::CombError> {
+    let [f_min_hz, f_max_hz] = tried.band;
+    let count = channel_count(f_min_hz, f_max_hz, tried.slot_width_hz);
     if count == 0 {
         return Ok(None);
     }
-    let channel = Channel {
-        frequency_hz: transceiver.f_min_hz,
-        baud_rate: mode.baud_rate,
-        slot_width_hz: spacing_hz,
-        roll_off: mode.roll_off,
-        offset_db: mode.equalisation_offset_db,
-        tx_osnr_db: mode.tx_osnr_db,
-        tx_power_dbm: power_dbm,
-    };
-    Comb::uniform(transceiver.f_min_hz, count, channel).map(Some)
-}
-
-/// The channels that are lit.
-fn lit_comb(
-    lit: &[LitChannel],
-    spectral: &SpectralInformation,
-    power_dbm: f64,
-) -> Result<Comb, AlgorithmError> {
-    let channel = |lit: &LitChannel| Channel {
-        frequency_hz: lit.frequency_thz * 1e12,
-        baud_rate: lit.baud_rate_gbd * 1e9,
-        slot_width_hz: lit.slot_width_ghz * 1e9,
-        roll_off: spectral.roll_off,
-        offset_db: lit.offset_db,
-        tx_osnr_db: spectral.tx_osnr_db,
-        tx_power_dbm: power_dbm,
-    };
-    Comb::new(lit.iter().map(channel).collect())
-        .map_err(|error| invalid("/lit".to_owned(), error.to_string()))
+    Comb::uniform(f_min_hz, count, tried.channel(f_min_hz, power_dbm)).map(Some)
 }
 
 /// A given route on the network.

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `params` | which routes, under which load |
 //! | `inputs` | the designed line, the combs and the modes |
+//! | `lit` | the channels that are really lit |
 //! | `route` | one row of the report |
 //! | `regeneration` | fewest regenerators of a mode |
-//! | `check` | rows against propagation through every element |
+//! | `check` | rows against propagation through every element, where they are made and in the report |
 //!
 //! A shard takes the routes from one node, or a block of given routes. What light does on a link is worked out once per
 //! shard and comb ([`optics::propagation::FoldedLine`]).
 
 mod check;
 mod inputs;
+mod lit;
 mod params;
 mod regeneration;
 mod route;
@@ -22,7 +24,7 @@ mod tests;
 use optics::paths::{self, k_shortest};
 use optics::plan::Hop;
 use optics::propagation::FoldedLine;
-use optics::quality::{ModeReach, NodePair, QualityReport, QualitySummary, RouteQuality};
+use optics::quality::{Loading, ModeReach, NodePair, QualityReport, QualitySummary, RouteQuality};
 use optics::violation::Violation;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,7 @@ use crate::documents::Documents;
 use crate::error::AlgorithmError;
 
 pub use inputs::GsnrInputs;
-pub use params::{GivenRoute, GsnrParams, LitChannel};
+pub use params::{GivenRoute, GsnrParams, LitChannel, LitLightpath, LitMode};
 use route::Ends;
 
 /// Given routes that a shard takes.
@@ -55,12 +57,13 @@ pub struct GsnrPartial {
 
 impl Algorithm for Gsnr {
     const NAME: &'static str = "gsnr";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SUMMARY: &'static str =
         "Computes the signal quality of routes: GSNR, margin and best mode, worst span, regenerators.";
     const STAGES: &'static [StageInfo] =
         &[StageInfo { name: "routes", does: "the routes from one node, or a block of given routes" }];
-    const INPUTS: &'static [(&'static str, bool)] = &[("topology", true), ("equipment", true)];
+    const INPUTS: &'static [(&'static str, bool)] =
+        &[("topology", true), ("equipment", true), ("plan", false)];
 
     type Params = GsnrParams;
     type Inputs = GsnrInputs;
@@ -113,7 +116,8 @@ impl Algorithm for Gsnr {
                 partial.routes.push(route::quality(inputs, &line, *ends, rank, inputs.hops(route))?);
             }
         }
-        Ok(partial)
+        let violations = check::rows(inputs, &partial.routes, control)?;
+        if violations.is_empty() { Ok(partial) } else { Err(AlgorithmError::Violations(violations)) }
     }
 
     fn merge(
@@ -130,7 +134,8 @@ impl Algorithm for Gsnr {
             report.routes.extend(routes);
             report.unreachable.extend(unreachable);
         }
-        report.summary = summary(job, &report.routes);
+        report.lightpaths = job.inputs.lit.as_ref().map_or_else(Vec::new, |lit| lit.lightpaths(job.inputs));
+        report.summary = summary(job.inputs, job.params.loading, &report.routes);
         Ok(Step::Done(report))
     }
 
@@ -139,9 +144,9 @@ impl Algorithm for Gsnr {
     }
 }
 
-fn summary(job: &Job<'_, Gsnr>, routes: &[RouteQuality]) -> QualitySummary {
+fn summary(inputs: &GsnrInputs, loading: Loading, routes: &[RouteQuality]) -> QualitySummary {
     let least = routes.iter().map(|route| route.gsnr_db_01nm).min_by(f64::total_cmp);
-    let modes = job.inputs.modes.iter().enumerate().map(|(at, mode)| {
+    let modes = inputs.modes.iter().enumerate().map(|(at, mode)| {
         let travelled = || routes.iter().filter(move |route| route.modes[at].feasible);
         ModeReach {
             transceiver: mode.transceiver.clone(),
@@ -157,8 +162,8 @@ fn summary(job: &Job<'_, Gsnr>, routes: &[RouteQuality]) -> QualitySummary {
         routes_out_of_reach: routes.iter().filter(|route| route.best_mode.is_none()).count(),
         least_gsnr_db_01nm: least,
         modes: modes.collect(),
-        loading: job.params.loading,
-        system_margin_db: job.inputs.system_margin_db,
+        loading,
+        system_margin_db: inputs.system_margin_db,
     }
 }
 

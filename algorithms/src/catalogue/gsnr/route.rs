@@ -109,6 +109,7 @@ fn of_mode(
         mode: tried.mode.name.clone(),
         rate_gbps: tried.mode.bit_rate / 1e9,
         gsnr_db_01nm: margin.map(|margin| margin.gsnr_db_01nm),
+        channel_thz: margin.map(|margin| margin.channel_hz * 1e-12),
         penalty_db: margin.and_then(|margin| finite(margin.penalty_db)),
         margin_db: margin.and_then(|margin| finite(margin.left_db)),
         feasible,
@@ -120,6 +121,7 @@ fn of_mode(
 /// What is left of a mode's channel with the least margin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Margin {
+    pub channel_hz: f64,
     pub gsnr_db_01nm: f64,
     pub penalty_db: f64,
     pub left_db: f64,
@@ -137,25 +139,31 @@ impl Margin {
         let required_db = tried.mode.required_gsnr_db_01nm + inputs.system_margin_db;
         let penalties = tried.penalties.of(&received);
         let gsnr = received.gsnr_db(Bandwidth::Nanometre01);
-        let of_channel = |(gsnr_db_01nm, penalty_db): (f64, f64)| {
+        let of_channel = |(&channel_hz, (gsnr_db_01nm, penalty_db)): (&f64, (f64, f64))| {
             let left_db = gsnr_db_01nm - penalty_db - required_db;
-            Self { gsnr_db_01nm, penalty_db, left_db }
+            Self { channel_hz, gsnr_db_01nm, penalty_db, left_db }
         };
-        let channels = gsnr.into_iter().zip(penalties).map(of_channel);
+        let frequency = &received.comb().channels().frequency_hz;
+        let channels = frequency.iter().zip(gsnr.into_iter().zip(penalties)).map(of_channel);
         let least = channels.min_by(|a, b| a.left_db.total_cmp(&b.left_db));
         least.expect("a comb has at least one channel")
     }
 }
 
-/// The margin of a mode on a route without regeneration; none where none of its channels fits the line.
+/// The margin of a mode on a route without regeneration; none where none of its channels fits the line, or none is free.
 pub(super) fn margin(
     inputs: &GsnrInputs,
     line: &FoldedLine<'_>,
     tried: &TriedMode,
     hops: &[Hop],
 ) -> Result<Option<Margin>, AlgorithmError> {
+    let elements = inputs.elements(hops)?;
+    if let Some(lit) = &inputs.lit {
+        let Some(channel) = lit.free(inputs, tried, &elements) else { return Ok(None) };
+        return Ok(Some(Margin::least(inputs, tried, lit.received(elements, channel)?)));
+    }
     let Some(comb) = &tried.comb else { return Ok(None) };
-    match line.route(&inputs.elements(hops)?, comb) {
+    match line.route(&elements, comb) {
         Ok(folded) => Ok(Some(Margin::least(inputs, tried, folded.received()))),
         Err(PropagationError::NoChannel) => Ok(None),
         Err(error) => Err(impossible(&error)),
@@ -163,7 +171,7 @@ pub(super) fn margin(
 }
 
 /// Most capacity with fewest regenerators, then the largest margin.
-fn best(modes: &[ModeQuality]) -> Option<BestMode> {
+pub(super) fn best(modes: &[ModeQuality]) -> Option<BestMode> {
     let possible = modes.iter().filter_map(|mode| Some((mode, mode.regenerators?)));
     let (mode, regenerators) = possible.min_by(|(a, a_regenerators), (b, b_regenerators)| {
         let margin = |mode: &ModeQuality| mode.margin_db.unwrap_or(f64::NEG_INFINITY);

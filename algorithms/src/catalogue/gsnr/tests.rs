@@ -76,6 +76,71 @@ fn given_routes_are_the_only_ones() {
     assert_eq!((only.from.as_str(), only.to.as_str(), only.modes.len()), ("C", "A", 2));
 }
 
+/// A narrow channel on some links.
+fn lit_on(links: &[&str], frequency_thz: f64) -> Value {
+    json!({ "frequency_thz": frequency_thz, "baud_rate_gbd": 31.6, "slot_width_ghz": 50.0, "links": links })
+}
+
+/// A lightpath over links in their direction, 50 GHz wide.
+fn lightpath(id: &str, links: &[&str], n: i32) -> Value {
+    let hops: Vec<Value> =
+        links.iter().map(|link| json!({ "link": link, "fibre": "1", "direction": "ab" })).collect();
+    json!({ "id": id, "hops": hops, "n": n, "m": 4 })
+}
+
+#[test]
+fn each_link_has_the_channels_that_are_lit_on_it() {
+    let topology = row(&[300.0, 300.0, 300.0]);
+    let with = |extra: Value| {
+        let mut params = json!({ "loading": "actual", "transceivers": ["regional"], "k": 1 });
+        params.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+        run_on(&topology, &params).expect("it runs")
+    };
+    let gsnr = |report: &QualityReport, from: &str, to: &str| {
+        let mode = &route(report, from, to).modes[0];
+        (mode.gsnr_db_01nm.expect("a free slot"), mode.channel_thz.expect("a free slot"))
+    };
+    // the lowest slots of AB are taken: a new channel goes above, and has neighbours; elsewhere it is as good as alone
+    let taken: Vec<Value> = (0..10).map(|slot| lit_on(&["AB"], 191.35 + 0.05 * f64::from(slot))).collect();
+    let busy = with(json!({ "lit": taken }));
+    let far = with(json!({ "lit": [lit_on(&["CD"], 195.9)] }));
+    assert!(
+        (gsnr(&busy, "B", "C").0 - gsnr(&far, "B", "C").0).abs() < 1e-9,
+        "nothing is lit on BC in either"
+    );
+    assert!(gsnr(&busy, "A", "B").0 < gsnr(&far, "A", "B").0 - 0.01, "ten neighbours are felt");
+    assert!(gsnr(&busy, "A", "B").1 > 191.8 && gsnr(&busy, "B", "C").1 < 191.4, "the lowest free slot");
+    assert!(
+        (gsnr(&busy, "A", "D").1 - gsnr(&busy, "A", "B").1).abs() < 1e-9,
+        "free on all links of the route"
+    );
+    let everywhere = with(json!({ "lit": (0..10).map(|slot| {
+        lit_on(&[], 191.35 + 0.05 * f64::from(slot))
+    }).collect::<Vec<_>>() }));
+    assert!(gsnr(&everywhere, "B", "C").0 < gsnr(&busy, "B", "C").0 - 0.01);
+}
+
+#[test]
+fn lit_lightpaths_have_rows_of_their_own() {
+    let topology = row(&[300.0, 300.0, 300.0]);
+    let mut named = lightpath("through", &["AB", "BC", "CD"], 0);
+    let tried = run_on(&topology, &json!({ "transceivers": ["regional"] })).expect("it runs");
+    named["mode"] = json!({ "transceiver": "regional", "mode": tried.routes[0].modes[0].mode });
+    let alone = json!({ "loading": "actual", "k": 1, "lightpaths": [named.clone()] });
+    let beside = json!({
+        "loading": "actual", "k": 1,
+        "lightpaths": [named, lightpath("first", &["AB"], 8), lightpath("last", &["CD"], -8)],
+    });
+    let [alone, beside] =
+        [alone, beside].map(|params| run_on(&topology, &params).expect("it runs").lightpaths);
+    assert_eq!((alone.len(), beside.len()), (1, 3));
+    assert!(beside[0].gsnr_db_01nm < alone[0].gsnr_db_01nm - 1e-3, "neighbours on two of its links");
+    assert!(beside[0].margin_db.expect("a mode") < alone[0].margin_db.expect("a mode"));
+    assert!(beside[0].feasible.is_some() && beside[1].margin_db.is_none() && beside[1].feasible.is_none());
+    assert!((beside[0].frequency_thz - 193.1).abs() < 1e-9 && beside[0].hops.len() == 3);
+    assert!(beside[1].gsnr_db_01nm > beside[0].gsnr_db_01nm, "one link is less than three");
+}
+
 #[test]
 fn a_light_load_is_better_than_a_full_one() {
     let topology = row(&[600.0]);
@@ -99,6 +164,17 @@ fn what_cannot_be_looked_at_is_refused_by_name() {
         (json!({ "routes": [{ "from": "A", "links": ["AB", "AZ"] }] }), "/routes/0/links/1"),
         (json!({ "routes": [{ "from": "A", "links": [] }] }), "/routes/0/links"),
         (json!({ "loading": "actual" }), "/lit"),
+        (json!({ "loading": "actual", "lit": [lit_on(&["AZ"], 193.7)] }), "/lit/0/links/0"),
+        (json!({ "loading": "actual", "lit": [lit_on(&["AB"], 153.7)] }), "/lit/0"),
+        (json!({ "loading": "actual", "lightpaths": [lightpath("one", &["AZ"], 0)] }), "/lightpaths/0/hops"),
+        (
+            json!({ "loading": "actual", "lightpaths": [lightpath("one", &["AB"], 0), lightpath("one", &["AB"], 8)] }),
+            "/lightpaths/1/id",
+        ),
+        (
+            json!({ "loading": "actual", "lightpaths": [lightpath("one", &["AB"], 0), lightpath("two", &["AB"], 1)] }),
+            "overlap",
+        ),
         (json!({ "fibre_type": "glass" }), "glass"),
         (json!({ "roadm_type": "none" }), "none"),
     ] {
@@ -128,4 +204,13 @@ fn the_checker_finds_every_kind_of_wrong_row() {
     assert_eq!(found(&|row| drop(row.modes.pop())), ["MODES_MISSING"]);
     assert_eq!(found(&|row| row.modes[0].feasible = !row.modes[0].feasible), ["MODE_WRONG"]);
     assert_eq!(found(&|row| row.modes[1].margin_db = Some(3.0)), ["FIGURE_WRONG"]);
+    assert_eq!(found(&|row| row.modes[1].margin_db = None), ["FIGURE_MISSING"]);
+    assert_eq!(found(&|row| row.modes[1].gsnr_db_01nm = None), ["FIGURE_MISSING"]);
+    assert_eq!(found(&|row| row.modes[1].channel_thz = Some(193.1)), ["FIGURE_WRONG"]);
+    assert_eq!(found(&|row| row.modes.swap(0, 1)), ["MODES_MISSING"]);
+    assert_eq!(found(&|row| row.best_mode = None), ["BEST_MODE_WRONG"]);
+    let mut counted = good.clone();
+    counted.summary.routes += 1;
+    let violations = super::check::violations(&inputs, &counted);
+    assert_eq!(violations.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["SUMMARY_WRONG"]);
 }
