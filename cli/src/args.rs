@@ -346,13 +346,13 @@ pub enum ResultFormat {
     Table,
     /// The whole report.
     Json,
-    /// The lightpaths, one line each.
+    /// The lightpaths of a plan, or the routes of a quality report, one line each.
     Csv,
     /// A workbook.
     Xlsx,
-    /// A drawing of the network.
+    /// A drawing of the network and its plan.
     Svg,
-    /// A page with drawing and tables.
+    /// A page with drawing and tables of a plan.
     Html,
     /// The network and its lightpaths for maps.
     Geojson,

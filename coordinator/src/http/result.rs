@@ -7,7 +7,7 @@ use common::ids::RunId;
 use common::run::RunPhase;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
-use optics::export::{ResultFormat, export, plan_report_in};
+use optics::export::{ExportError, ResultFormat, export, export_quality, plan_report_in, quality_report_in};
 use optics::topology::Topology;
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,7 +31,8 @@ pub struct ResultQuery {
     pub format: Option<String>,
 }
 
-/// The report of a run that succeeded: JSON, or its plan as a table, a workbook, a map or a page.
+/// The report of a run that succeeded: JSON, its plan as a table, a workbook, a map or a page, or its signal quality as a
+/// table or a workbook.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/result", tag = "runs", params(("id" = String, Path, description = "Its id"), ResultQuery),
     responses((status = 200, description = "The report by the algorithm's `report_schema`, or its plan in another form",
             content((Object = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "image/svg+xml"), (Object = "application/geo+json"),
@@ -108,7 +109,8 @@ fn wanted(call: &Call, format: Option<&str>) -> Result<Option<ResultFormat>, Api
     }
 }
 
-/// The plan of a report in another form. Drawing takes up to a second and does not hold up other requests.
+/// The plan or the signal quality of a report in another form. Drawing takes up to a second and does not hold up other
+/// requests.
 async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -> Result<Vec<u8>, ApiError> {
     let nothing = |why: &str| ApiError::new(Code::NotAPlan, format!("{why}; ask for application/json"));
     let topology = run.inputs.iter().find(|input| input.role == "topology");
@@ -120,17 +122,23 @@ async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -
     tokio::task::spawn_blocking(move || {
         let damaged = |error| ApiError::new(Code::Internal, format!("a stored document is damaged: {error}"));
         let report: Value = serde_json::from_slice(&report).map_err(damaged)?;
-        let topology: Topology = serde_json::from_slice(&topology).map_err(damaged)?;
-        let Some(plan) = plan_report_in(&report) else {
+        let shown = if let Some(plan) = plan_report_in(&report) {
+            let topology: Topology = serde_json::from_slice(&topology).map_err(damaged)?;
+            export(format, &plan, &topology)
+        } else if let Some(quality) = quality_report_in(&report) {
+            export_quality(format, &quality)
+        } else {
             return Err(nothing(&format!(
-                "the report of {algorithm} contains no plan that this version can show"
+                "the report of {algorithm} contains nothing that this version can show"
             )));
         };
-        export(format, &plan, &topology)
-            .map_err(|error| ApiError::new(Code::Internal, format!("the plan cannot be shown: {error}")))
+        shown.map_err(|error| match error {
+            ExportError::OnlyTables(_) => nothing(&error.to_string()),
+            other => ApiError::new(Code::Internal, format!("the report cannot be shown: {other}")),
+        })
     })
     .await
-    .map_err(|error| ApiError::new(Code::Internal, format!("the plan was not drawn: {error}")))?
+    .map_err(|error| ApiError::new(Code::Internal, format!("the report was not drawn: {error}")))?
 }
 
 /// Why a run has no report.

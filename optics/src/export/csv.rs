@@ -1,15 +1,19 @@
-//! The lightpaths as comma-separated values (RFC 4180), one row for each path.
+//! Comma-separated values (RFC 4180); of a plan its lightpaths, one row for each path.
 
 use super::rows::{LIGHTPATH_COLUMNS, Value, paths};
 use crate::report::PlanReport;
 use crate::topology::Topology;
 
 pub(super) fn table(report: &PlanReport, topology: &Topology) -> String {
-    let mut text = LIGHTPATH_COLUMNS.join(",");
+    text(&LIGHTPATH_COLUMNS, paths(report, topology).map(|row| Vec::from(row.values())))
+}
+
+/// A table with a line of titles.
+pub(super) fn text(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> String {
+    let mut text = columns.join(",");
     text.push_str("\r\n");
-    for row in paths(report, topology) {
+    for row in rows {
         let fields: Vec<String> = row
-            .values()
             .into_iter()
             .map(|value| match value {
                 Value::Number(number) => number.to_string(),

@@ -6,6 +6,7 @@ mod csv;
 mod geojson;
 mod html;
 mod layout;
+mod quality;
 mod rows;
 mod svg;
 mod xlsx;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::quality::QualityReport;
 use crate::report::PlanReport;
 use crate::topology::Topology;
 
@@ -25,7 +27,7 @@ pub enum ResultFormat {
     Svg,
     /// A page with everything, without anything from elsewhere.
     Html,
-    /// The lightpaths as a table.
+    /// The lightpaths of a plan, or the routes of a quality report, as a table.
     Csv,
     /// Nodes, links and lightpaths as geographical features (RFC 7946).
     GeoJson,
@@ -81,6 +83,9 @@ pub enum ExportError {
     /// The workbook could not be written.
     #[error("the workbook could not be written: {0}")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// A quality report is a table: it has no map and no page.
+    #[error("a quality report is shown as csv or xlsx, not as {}", .0.extension())]
+    OnlyTables(ResultFormat),
     /// The report could not be written as JSON.
     #[error("the features could not be written: {0}")]
     Json(#[from] serde_json::Error),
@@ -102,6 +107,26 @@ pub fn export(
         ResultFormat::GeoJson => geojson::features(report, topology),
         ResultFormat::Xlsx => xlsx::workbook(report, topology),
     }
+}
+
+/// Gives a quality report in `format`: [`ResultFormat::Csv`] or [`ResultFormat::Xlsx`].
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export_quality(format: ResultFormat, report: &QualityReport) -> Result<Vec<u8>, ExportError> {
+    match format {
+        ResultFormat::Csv => Ok(quality::table(report).into_bytes()),
+        ResultFormat::Xlsx => quality::workbook(report),
+        ResultFormat::Svg | ResultFormat::Html | ResultFormat::GeoJson => {
+            Err(ExportError::OnlyTables(format))
+        }
+    }
+}
+
+/// The quality report that a run's report is; none if it is another.
+#[must_use]
+pub fn quality_report_in(report: &Value) -> Option<QualityReport> {
+    serde_json::from_value(report.clone()).ok()
 }
 
 /// Finds the planning report in a run's report: the report itself, also with fields of its own beside it, or a field of

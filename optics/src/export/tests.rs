@@ -2,9 +2,10 @@
 
 use calamine::{Data, Reader, Xlsx};
 
-use super::{ResultFormat, export, plan_report_in};
+use super::{ExportError, ResultFormat, export, export_quality, plan_report_in, quality_report_in};
 use crate::fixture::valid;
-use crate::plan::{Blocked, BlockedReason};
+use crate::plan::{Blocked, BlockedReason, Direction, Hop};
+use crate::quality::{BestMode, LightpathQuality, ModeQuality, QualityReport, RouteQuality};
 use crate::report::PlanReport;
 use crate::topology::Topology;
 
@@ -136,4 +137,97 @@ fn forms_are_found_by_media_type_and_extension() {
     }
     assert_eq!(ResultFormat::from_media_type("text/HTML; charset=utf-8"), Some(ResultFormat::Html));
     assert_eq!(ResultFormat::from_media_type("application/pdf"), None);
+}
+
+fn quality() -> QualityReport {
+    let hops = ["AB", "=BC"].map(|link| Hop {
+        link: link.to_owned(),
+        fibre: "1".to_owned(),
+        direction: Direction::Ab,
+    });
+    let mode = ModeQuality {
+        transceiver: "flex".to_owned(),
+        mode: "QPSK, short".to_owned(),
+        rate_gbps: 100.0,
+        gsnr_db_01nm: Some(21.5),
+        channel_thz: Some(193.1),
+        penalty_db: Some(0.25),
+        margin_db: Some(3.25),
+        feasible: true,
+        regenerators: Some(0),
+        regenerator_nodes: Vec::new(),
+    };
+    let blocked = ModeQuality {
+        gsnr_db_01nm: None,
+        channel_thz: None,
+        margin_db: None,
+        feasible: false,
+        ..mode.clone()
+    };
+    let route = RouteQuality {
+        from: "A".to_owned(),
+        to: "C".to_owned(),
+        rank: 1,
+        hops: hops.to_vec(),
+        length_km: 200.000_000_1,
+        spans: 3,
+        latency_ms: 0.98,
+        gsnr_db_01nm: 20.5,
+        osnr_db_01nm: 22.0,
+        worst_channel_thz: 196.1,
+        chromatic_dispersion_ps_per_nm: 3340.0,
+        pmd_ps: 0.5,
+        pdl_db: 0.1,
+        worst_span: None,
+        best_mode: Some(BestMode {
+            transceiver: mode.transceiver.clone(),
+            mode: mode.mode.clone(),
+            rate_gbps: 100.0,
+            regenerators: 0,
+        }),
+        modes: vec![mode, blocked],
+    };
+    let lightpath = LightpathQuality {
+        id: "L1".to_owned(),
+        from: "A".to_owned(),
+        to: "C".to_owned(),
+        hops: hops.to_vec(),
+        frequency_thz: 193.1,
+        transceiver: None,
+        mode: None,
+        gsnr_db_01nm: 20.0,
+        osnr_db_01nm: 21.0,
+        margin_db: None,
+        feasible: None,
+    };
+    QualityReport { routes: vec![route], lightpaths: vec![lightpath], ..QualityReport::default() }
+}
+
+#[test]
+fn a_quality_report_is_a_table_and_a_workbook() {
+    let report = quality();
+    let csv = String::from_utf8(export_quality(ResultFormat::Csv, &report).expect("a table")).expect("text");
+    let lines: Vec<&str> = csv.trim_end().split("\r\n").collect();
+    assert_eq!(lines.len(), 2, "a row for each route");
+    assert!(lines[1].starts_with("A,C,1,AB > =BC,200,3,0.98,20.5,"), "{}", lines[1]);
+    assert!(lines[1].ends_with(",flex,\"QPSK, short\",100,3.25,0"), "{}", lines[1]);
+    let bytes = export_quality(ResultFormat::Xlsx, &report).expect("a workbook");
+    assert_eq!(bytes, export_quality(ResultFormat::Xlsx, &report).expect("the same bytes"));
+    let mut book: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).expect("a workbook");
+    assert_eq!(book.sheet_names(), ["summary", "reach", "routes", "modes", "lightpaths", "unreachable"]);
+    let modes = book.worksheet_range("modes").expect("sheet");
+    assert_eq!((modes.height(), modes.get((1, 9))), (3, Some(&Data::Float(3.25))));
+    let lightpaths = book.worksheet_range("lightpaths").expect("sheet");
+    assert_eq!(lightpaths.get((1, 0)), Some(&Data::String("L1".to_owned())));
+    for format in [ResultFormat::Svg, ResultFormat::Html, ResultFormat::GeoJson] {
+        assert!(matches!(export_quality(format, &report), Err(ExportError::OnlyTables(_))));
+    }
+}
+
+#[test]
+fn a_quality_report_is_told_from_a_plan() {
+    let quality = serde_json::to_value(quality()).expect("JSON");
+    assert!(plan_report_in(&quality).is_none() && quality_report_in(&quality).is_some());
+    let plan = serde_json::to_value(sample().0).expect("JSON");
+    assert!(quality_report_in(&plan).is_none());
 }

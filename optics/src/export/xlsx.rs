@@ -1,6 +1,6 @@
-//! The result as a workbook: sheets summary, lightpaths, links, nodes, blocked.
+//! Workbooks; of a plan the sheets summary, lightpaths, links, nodes, blocked.
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook};
 
 use super::ExportError;
 use super::rows::{LIGHTPATH_COLUMNS, Value, paths, reason, summary};
@@ -13,10 +13,7 @@ const MOST_ROWS: usize = 1_048_575;
 const MOST_CHARACTERS: usize = 32_000;
 
 pub(super) fn workbook(report: &PlanReport, topology: &Topology) -> Result<Vec<u8>, ExportError> {
-    let mut workbook = Workbook::new();
-    // The same plan is the same bytes: the file does not say when it was written.
-    let epoch = ExcelDateTime::from_ymd(2000, 1, 1)?;
-    workbook.set_properties(&DocProperties::new().set_creation_datetime(&epoch));
+    let mut book = Book::new()?;
     let text = |text: &str| Value::Text(text.to_owned());
     let number = |value: u32| Value::Number(f64::from(value));
 
@@ -27,9 +24,9 @@ pub(super) fn workbook(report: &PlanReport, topology: &Topology) -> Result<Vec<u
     let bounds = report.plan.bounds.iter().map(|bound| {
         vec![text(&format!("bound on {} by {:?}", bound.metric, bound.method)), Value::Number(bound.value)]
     });
-    sheet(workbook.add_worksheet(), "summary", &["figure", "value"], figures.chain(bounds))?;
+    book.sheet("summary", &["figure", "value"], figures.chain(bounds))?;
     let rows = paths(report, topology).map(|row| row.values().into_iter().collect());
-    sheet(workbook.add_worksheet(), "lightpaths", &LIGHTPATH_COLUMNS, rows)?;
+    book.sheet("lightpaths", &LIGHTPATH_COLUMNS, rows)?;
     let rows = report.links.iter().map(|used| {
         let link = topology.links.iter().find(|link| link.id == used.link);
         vec![
@@ -57,7 +54,7 @@ pub(super) fn workbook(report: &PlanReport, topology: &Topology) -> Result<Vec<u
         "largest_free",
         "fragmentation",
     ];
-    sheet(workbook.add_worksheet(), "links", &columns, rows)?;
+    book.sheet("links", &columns, rows)?;
     let rows = report.nodes.iter().map(|used| {
         let banks: Vec<String> =
             used.banks.iter().map(|bank| format!("{}: {}", bank.bank, bank.used)).collect();
@@ -70,7 +67,7 @@ pub(super) fn workbook(report: &PlanReport, topology: &Topology) -> Result<Vec<u
         ]
     });
     let columns = ["node", "transponders", "regenerators", "express", "ports_by_bank"];
-    sheet(workbook.add_worksheet(), "nodes", &columns, rows)?;
+    book.sheet("nodes", &columns, rows)?;
     let rows = report.plan.blocked.iter().map(|blocked| {
         let (reason, evidence) = reason(&blocked.reason);
         vec![
@@ -84,31 +81,51 @@ pub(super) fn workbook(report: &PlanReport, topology: &Topology) -> Result<Vec<u
         ]
     });
     let columns = ["request", "from", "to", "rate_gbps", "priority", "reason", "evidence"];
-    sheet(workbook.add_worksheet(), "blocked", &columns, rows)?;
-    Ok(workbook.save_to_buffer()?)
+    book.sheet("blocked", &columns, rows)?;
+    book.bytes()
 }
 
-fn sheet(
-    sheet: &mut Worksheet,
-    name: &str,
-    columns: &[&str],
-    rows: impl Iterator<Item = Vec<Value>>,
-) -> Result<(), XlsxError> {
-    sheet.set_name(name)?.set_freeze_panes(1, 0)?;
-    let bold = Format::new().set_bold();
-    for (column, title) in (0..).zip(columns) {
-        sheet.write_string_with_format(0, column, *title, &bold)?;
+/// A workbook being written.
+pub(super) struct Book(Workbook);
+
+impl Book {
+    /// Without sheets. The same report is the same bytes: the file does not say when it was written.
+    pub(super) fn new() -> Result<Self, ExportError> {
+        let mut workbook = Workbook::new();
+        let epoch = ExcelDateTime::from_ymd(2000, 1, 1)?;
+        workbook.set_properties(&DocProperties::new().set_creation_datetime(&epoch));
+        Ok(Self(workbook))
     }
-    for (row, values) in (1..).zip(rows.take(MOST_ROWS)) {
-        for (column, value) in (0..).zip(values) {
-            match value {
-                Value::Number(value) => sheet.write_number(row, column, value)?,
-                Value::Text(text) => sheet.write_string(row, column, short(text))?,
-            };
+
+    /// Adds a sheet with a line of titles; rows beyond what a sheet can hold are left out.
+    pub(super) fn sheet(
+        &mut self,
+        name: &str,
+        columns: &[&str],
+        rows: impl Iterator<Item = Vec<Value>>,
+    ) -> Result<(), ExportError> {
+        let sheet = self.0.add_worksheet();
+        sheet.set_name(name)?.set_freeze_panes(1, 0)?;
+        let bold = Format::new().set_bold();
+        for (column, title) in (0..).zip(columns) {
+            sheet.write_string_with_format(0, column, *title, &bold)?;
         }
+        for (row, values) in (1..).zip(rows.take(MOST_ROWS)) {
+            for (column, value) in (0..).zip(values) {
+                match value {
+                    Value::Number(value) => sheet.write_number(row, column, value)?,
+                    Value::Text(text) => sheet.write_string(row, column, short(text))?,
+                };
+            }
+        }
+        sheet.set_column_width(0, 24.0)?;
+        Ok(())
     }
-    sheet.set_column_width(0, 24.0)?;
-    Ok(())
+
+    /// The file.
+    pub(super) fn bytes(mut self) -> Result<Vec<u8>, ExportError> {
+        Ok(self.0.save_to_buffer()?)
+    }
 }
 
 fn short(text: String) -> String {

@@ -42,6 +42,74 @@ async fn a_quality_table_is_computed_by_a_cluster_and_queried() {
         worst + 1e-9
     );
     assert!(cluster.sql(&rows).await.unwrap() >= 1, "Postgres finds the worst route in the report");
+
+    let shown = async |format: &str| {
+        netplanner(&["--server", cluster.client.server(), "run", "result", id, "--format", format]).await
+    };
+    let (code, csv, err) = shown("csv").await;
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(csv.lines().count(), 1 + 14 * 13, "one line for each route, and the titles");
+    assert!(csv.starts_with("from,to,rank,links,length_km"), "{csv}");
+    let folder = tempfile::tempdir().unwrap();
+    let book = folder.path().join("quality.xlsx");
+    let (code, _, err) = netplanner(&[
+        "--server",
+        cluster.client.server(),
+        "run",
+        "result",
+        id,
+        "--format",
+        "xlsx",
+        "--out",
+        book.to_str().unwrap(),
+    ])
+    .await;
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(&std::fs::read(&book).unwrap()[..2], b"PK", "a workbook is a zip archive");
+    let (code, _, err) = shown("svg").await;
+    assert!(code != 0 && err.contains("csv or xlsx"), "a quality report has no map: {code} {err}");
+}
+
+#[tokio::test]
+async fn the_lightpaths_of_a_plan_are_looked_at_as_they_are_lit() {
+    let cluster = Cluster::start(Shape::workers(1)).await.unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+    let [topology, traffic, equipment] = ["nsfnet/topology.json", "nsfnet/traffic.json", "equipment.json"]
+        .map(|file| samples.join(file).to_str().unwrap().to_owned());
+    let submit = async |arguments: &[&str]| {
+        let common = ["--server", cluster.client.server(), "--output", "json", "run", "submit"];
+        let (code, out, err) = netplanner(&[&common[..], arguments, &["--watch"]].concat()).await;
+        assert_eq!(code, 0, "{err}");
+        let run: Value = serde_json::from_str(&out).unwrap();
+        let id = run["id"].as_str().unwrap().to_owned();
+        let report: Value = serde_json::from_str(&cluster.report(&id).await.unwrap()).unwrap();
+        (id, report)
+    };
+    let (id, plan) = submit(&["rwa", "--topology", &topology, "--traffic", &traffic]).await;
+    let plan_input = format!("plan=run:{id}");
+    let params = json!({ "k": 1, "loading": "actual", "transceivers": ["regional"] }).to_string();
+    let (_, quality) = submit(&[
+        "gsnr",
+        "--topology",
+        &topology,
+        "--equipment",
+        &equipment,
+        "--input",
+        &plan_input,
+        "--params",
+        &params,
+    ])
+    .await;
+    let lightpaths = plan["plan"]["lightpaths"].as_array().unwrap().len();
+    assert!(lightpaths > 0);
+    assert_eq!(
+        quality["lightpaths"].as_array().unwrap().len(),
+        lightpaths,
+        "a row for each lightpath of the plan"
+    );
+    for lightpath in quality["lightpaths"].as_array().unwrap() {
+        assert!((0.0..40.0).contains(&lightpath["gsnr_db_01nm"].as_f64().unwrap()), "{lightpath}");
+    }
 }
 
 /// Two sites, 160 km of fibre apart: GNPy splits it in two.
