@@ -214,3 +214,34 @@ fn the_checker_finds_every_kind_of_wrong_row() {
     let violations = super::check::violations(&inputs, &counted);
     assert_eq!(violations.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["SUMMARY_WRONG"]);
 }
+
+#[test]
+#[ignore = "a measurement: run it alone, with --nocapture"]
+#[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures time and tells")]
+fn measure_what_checking_every_row_costs() {
+    let topology: Topology =
+        serde_json::from_slice(include_bytes!("../../../../samples/nsfnet/topology.json"))
+            .expect("the sample network");
+    let documents = Documents::new()
+        .with("topology", serde_json::to_vec(&topology).expect("plain"))
+        .with("equipment", EQUIPMENT);
+    let lit: Vec<Value> = (0..40).map(|slot| lit_on(&[], 191.6 + 0.05 * f64::from(slot))).collect();
+    for params in [json!({}), json!({ "loading": "actual", "lit": lit })] {
+        let params: super::GsnrParams = serde_json::from_value(params).expect("parameters");
+        let inputs = Gsnr.open(&documents, &params).expect("good inputs");
+        let job = crate::algorithm::Job { inputs: &inputs, params: &params, seed: 1 };
+        let shards = u32::try_from(topology.nodes.len()).expect("few");
+        let start = std::time::Instant::now();
+        let execute = |shard| Gsnr.execute(&job, &super::GsnrState {}, shard, &Control::new());
+        let partials: Vec<_> = (0..shards).map(execute).collect::<Result<_, _>>().expect("rows");
+        let both = start.elapsed();
+        let start = std::time::Instant::now();
+        for partial in &partials {
+            let wrong = super::check::rows(&inputs, &partial.routes, &Control::new());
+            assert!(wrong.expect("not cancelled").is_empty());
+        }
+        let checking = start.elapsed();
+        let rows: usize = partials.iter().map(|partial| partial.routes.len()).sum();
+        println!("{:?}: {rows} rows in {both:?}, of which checking is {checking:?}", params.loading);
+    }
+}
