@@ -124,9 +124,10 @@ impl Surroundings<'_> {
             }
         }
         let channel = self.channel(
-            lit.frequency_thz * 1e12,
+            // whole Hertz: neighbours given in decimals of a THz would overlap by rounding
+            (lit.frequency_thz * 1e12).round(),
             lit.baud_rate_gbd * 1e9,
-            lit.slot_width_ghz * 1e9,
+            (lit.slot_width_ghz * 1e9).round(),
             lit.offset_db,
         );
         let on =
