@@ -8,11 +8,14 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Reference networks for the acceptance tests: not part of the project.
 DATA ?= ../shared/data
 TOOLS := $(TARGET)/tools
+# How many seeds of the simulated cluster `make simulate` lives, and from which on.
+SEEDS ?= 10000
+FROM ?= 0
 
 # Tests that start processes take the binaries of the same build.
 export NETPLANNER_BIN_DIR = $(abspath $(TARGET))/debug
 
-.PHONY: help setup demo test chaos check check-deep fmt clippy doc deny kubernetes acceptance bench bench-publish bench-recovery bench-physics build-debug build-release
+.PHONY: help setup demo test simulate chaos check check-deep fmt clippy doc deny kubernetes acceptance bench bench-publish bench-recovery bench-physics build-debug build-release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +38,10 @@ test: build-debug ## run every test
 
 chaos: build-debug ## kill, freeze and cut off real processes in networks of their own, every case, as root (minutes)
 	NETPLANNER_CHAOS=required cargo test --locked -p testkit --test chaos -- --include-ignored --nocapture
+
+simulate: setup ## live SEEDS=10000 seeds of the simulated cluster, or tell the story of one: SEED=n
+	@cargo build --locked -p testkit --bin simulate
+	@$(TARGET)/debug/simulate $(if $(SEED),seed $(SEED),seeds $(SEEDS) $(FROM))
 
 check: setup fmt clippy doc deny kubernetes ## format, lints, docs, dependencies, manifests
 

@@ -21,15 +21,15 @@ use crate::dispatch::agents::Agents;
 use crate::dispatch::documents::{DocumentsActor, DocumentsArguments};
 use crate::dispatch::event::{DispatchEvent, DispatchSettings};
 use crate::dispatch::gateway::{Gateway, GatewayArguments};
+use crate::dispatch::orders::News;
 use crate::dispatch::unstored::Unstored;
 use crate::link::{self, LinkError, LinkSettings};
-use crate::run::machine::RunEvent;
 use crate::run::roster::FIRST_LOOK;
 use crate::run::supervisor::{RunSupervisor, SupervisorArguments, SupervisorMessage};
 use crate::status::{ClusterStatus, LeaderStatus};
 use crate::store::leadership::{LeaderInfo, Leadership};
 use crate::store::notifications::Notice;
-use crate::store::writer::{StageOutcome, Writer, WriterHandle, Written};
+use crate::store::writer::{Writer, WriterHandle, Written};
 use crate::store::{Store, StoreError};
 
 /// Between looks at the wishes of operators.
@@ -318,25 +318,14 @@ async fn tell_written(
     while written.recv_many(&mut batch, WRITTEN_AT_ONCE).await > 0 {
         let mut events = Vec::new();
         for written in batch.drain(..) {
-            let (run, event) = match written {
-                Written::Shards { run, stage, shards } => {
-                    events.push(DispatchEvent::Stored { run, stage, shards });
-                    continue;
-                }
-                Written::ShardRefused { run, stage, shard, detail } => {
-                    events.push(DispatchEvent::Refused { run, stage, shard, detail });
-                    continue;
-                }
-                Written::Stage { run, stage, outcome } => {
-                    if matches!(outcome, StageOutcome::Opened | StageOutcome::AlreadyEqual) {
-                        events.push(DispatchEvent::StageStored { run, stage });
+            for news in News::of(written) {
+                match news {
+                    News::Dispatch(event) => events.push(event),
+                    News::Run(run, event) => {
+                        let _ = supervisor.cast(SupervisorMessage::Happened(run, event));
                     }
-                    (run, RunEvent::StageStored { stage, outcome })
                 }
-                Written::Ended { run, applied } => (run, RunEvent::EndStored { applied }),
-                Written::Refused { run, stage, detail } => (run, RunEvent::Refused { stage, detail }),
-            };
-            let _ = supervisor.cast(SupervisorMessage::Happened(run, event));
+            }
         }
         events.push(DispatchEvent::WriterBacklog { bytes: writer.load().queued_bytes });
         let _ = dispatch.cast(DispatchMessage::HappenedAll(events));

@@ -13,7 +13,7 @@ const TABLE: [(&str, &[&str]); 8] = [
     ("coordinator", &["common", "optics"]),
     ("worker", &["common", "algorithms", "optics"]),
     ("cli", &["common", "optics", "algorithms"]),
-    ("testkit", &["common", "optics", "cli"]),
+    ("testkit", &["common", "optics", "algorithms", "coordinator", "worker", "cli"]),
     ("bench", &["common", "optics", "testkit", "worker"]),
 ];
 

@@ -216,12 +216,13 @@ fn fits(json: Vec<u8>, limit: usize, what: &str) -> Result<Vec<u8>, AlgorithmErr
 }
 
 /// What Postgres would give back for a partial result that it does not have yet.
-fn stored_form(json: &[u8]) -> Result<Vec<u8>, AlgorithmError> {
+pub fn stored_form(json: &[u8]) -> Result<Vec<u8>, AlgorithmError> {
     jsonb::normalise(json)
         .map_err(|error| AlgorithmError::Unreadable { detail: format!("partial result: {error}") })
 }
 
-fn outcome(step: ErasedStep) -> Result<Outcome, AlgorithmError> {
+/// A step as it travels.
+pub fn outcome(step: ErasedStep) -> Result<Outcome, AlgorithmError> {
     match step {
         ErasedStep::Done { report } => Ok(Outcome::Done { report: fits(report, RESULT_BYTES, "report")? }),
         ErasedStep::Stage { name, state, shards, note } => {
@@ -236,7 +237,7 @@ fn outcome(step: ErasedStep) -> Result<Outcome, AlgorithmError> {
 }
 
 /// An algorithm's error as the protocol tells it.
-fn task_error(error: AlgorithmError) -> TaskError {
+pub fn task_error(error: AlgorithmError) -> TaskError {
     let message = error.to_string();
     let (kind, pointer) = match error {
         AlgorithmError::InvalidParams { pointer, .. } => {

@@ -4,22 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock;
-use common::ids::{Epoch, RunId, StageIndex};
-use common::protocol::{DocumentKey, PartialsPage, WorkerCommand};
-use common::wire;
+use common::ids::{Epoch, RunId, WorkerId};
+use common::protocol::WorkerCommand;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 use tokio::sync::watch;
 
 use super::agents::Agents;
-use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, FailedTask, ResultRow};
+use super::event::{DispatchCommand, DispatchEvent, DispatchSettings, FailedTask};
+use super::orders::{self, Around};
 use super::scheduler::Scheduler;
 use super::unstored::Unstored;
 use crate::run::machine::RunEvent;
 use crate::run::supervisor::SupervisorMessage;
 use crate::status::{ClusterStatus, LeaderStatus, WriterStatus};
-use crate::store::runs::RunError;
-use crate::store::writer::{Fact, ShardRow, WriterHandle};
+use crate::store::writer::{Fact, WriterHandle};
 
 /// Between looks at the clock. What is silent or slow is noticed that much later.
 const TICK: Duration = Duration::from_millis(100);
@@ -108,82 +107,14 @@ impl Actor for DispatchActor {
 
 impl DispatchState {
     fn happened(&mut self, event: DispatchEvent) {
-        match &event {
-            DispatchEvent::StageStored { run, stage } => self.around.unstored.opened(*run, *stage),
-            DispatchEvent::Closed { run } => self.around.unstored.forget(*run),
-            _ => {}
-        }
+        orders::prepare(&event, &self.around.unstored);
         for order in self.scheduler.on(event, clock::now()) {
-            self.obey(order);
-        }
-    }
-
-    fn obey(&self, order: DispatchCommand) {
-        match order {
-            DispatchCommand::Send { worker, incarnation, command } => {
-                if let WorkerCommand::Assign(assignments) = &command {
-                    for along in assignments.iter().filter_map(|one| self.around.unstored.along_with(one)) {
-                        self.around.agents.send((worker, incarnation), along);
-                    }
-                }
-                self.around.agents.send((worker, incarnation), command);
-            }
-            DispatchCommand::Store(rows) => {
-                for row in rows {
-                    self.around.writer.submit(Fact::Shard(shard_row(row)));
-                }
-            }
-            DispatchCommand::Advanced { run, stage, outcome, expected_shard_us } => {
-                self.tell(run, RunEvent::Advanced { stage, outcome, expected_shard_us });
-            }
-            DispatchCommand::StageComputed { run, stage, partials } => {
-                self.stage_computed(run, stage, partials);
-            }
-            DispatchCommand::StageFinished { run, stage } => {
-                self.tell(run, RunEvent::StageFinished { stage });
-            }
-            DispatchCommand::TaskFailed(failed) => {
-                let run = failed.run;
-                self.tell(run, RunEvent::TaskFailed { error: run_error(failed) });
-            }
-            DispatchCommand::NoteFailure(failed) => {
-                let FailedTask { run, stage, shard, worker, attempt, error, note } = failed;
+            if let DispatchCommand::NoteFailure(failed) = &order {
+                let FailedTask { run, stage, shard, worker, attempt, error, note: _ } = failed;
                 tracing::warn!(%run, %stage, shard, worker = worker.map(|id| id.to_string()), attempt,
                     kind = error.kind.as_str(), message = error.message, "an attempt failed");
-                self.around.writer.submit(Fact::ShardFailed {
-                    run,
-                    stage,
-                    shard,
-                    worker: worker.map(|worker| worker.0),
-                    kind: error.kind.as_str().to_owned(),
-                    message: error.message,
-                    note,
-                });
             }
-            DispatchCommand::Waiting { run, reason } => {
-                let reason = reason.map(|reason| reason.to_string());
-                self.around.writer.submit(Fact::Waiting { run, reason });
-            }
-        }
-    }
-
-    /// Its results can be merged from memory; a page that cannot be written waits for the database.
-    fn stage_computed(&self, run: RunId, stage: StageIndex, partials: Vec<(u32, Vec<u8>)>) {
-        let page = PartialsPage { partials, next: None, normalised: false };
-        match wire::pack(&page) {
-            Ok(page) => {
-                let key = DocumentKey::Partials { run, stage, from: 0 };
-                self.around.unstored.put(run, key, page.into());
-                self.tell(run, RunEvent::StageComputed { stage });
-            }
-            Err(error) => tracing::error!(%run, %stage, %error, "a page of results cannot be written"),
-        }
-    }
-
-    fn tell(&self, run: RunId, event: RunEvent) {
-        if let Some(supervisor) = &self.supervisor {
-            // a supervisor that is gone takes the leadership with it
-            let _ = supervisor.cast(SupervisorMessage::Happened(run, event));
+            orders::obey(order, self);
         }
     }
 
@@ -205,19 +136,23 @@ impl DispatchState {
     }
 }
 
-fn shard_row(row: ResultRow) -> ShardRow {
-    let ResultRow { run, stage, shard, lease: _, worker, started_us, cpu_us, wall_us, json } = row;
-    ShardRow { run, stage, shard, json, worker: worker.0, started_us, cpu_us, wall_us }
-}
+impl Around for DispatchState {
+    fn unstored(&self) -> &Unstored {
+        &self.around.unstored
+    }
 
-fn run_error(failed: FailedTask) -> RunError {
-    RunError {
-        kind: failed.error.kind.as_str().to_owned(),
-        message: failed.error.message,
-        pointer: failed.error.pointer,
-        stage: Some(failed.stage.0),
-        shard: failed.shard,
-        worker: failed.worker.map(|worker| worker.0),
-        attempts: Some(failed.attempt),
+    fn send(&mut self, worker: WorkerId, incarnation: u32, command: WorkerCommand) {
+        self.around.agents.send((worker, incarnation), command);
+    }
+
+    fn write(&mut self, fact: Fact) {
+        self.around.writer.submit(fact);
+    }
+
+    fn tell(&mut self, run: RunId, event: RunEvent) {
+        if let Some(supervisor) = &self.supervisor {
+            // a supervisor that is gone takes the leadership with it
+            let _ = supervisor.cast(SupervisorMessage::Happened(run, event));
+        }
     }
 }

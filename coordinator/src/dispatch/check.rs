@@ -1,4 +1,4 @@
-//! What holds of a scheduler between any two events.
+//! What holds of a scheduler between any two events; for tests and the simulation.
 
 use common::ids::LeaseId;
 use common::protocol::WorkerCommand;
@@ -15,7 +15,7 @@ impl Scheduler {
     ///
     /// # Panics
     /// If anything contradicts anything else.
-    pub(super) fn check(&self) {
+    pub fn check(&self) {
         for run in self.runs.values() {
             self.check_run(run);
         }
@@ -56,6 +56,21 @@ impl Scheduler {
         assert!(self.inbox.lent_bytes() <= self.settings.pool_bytes || self.inbox.receiving() == 1);
     }
 
+    /// Checks that nothing is left of runs that are over.
+    ///
+    /// # Panics
+    /// If something is.
+    pub fn check_idle(&self) {
+        assert!(self.runs.is_empty(), "runs that are open: {:?}", self.runs.keys());
+        assert!(self.leases.is_empty(), "leases in force: {:?}", self.leases);
+        assert_eq!(self.leases.lent_bytes(), 0, "bytes lent to leases");
+        assert!(self.inbox.is_empty(), "results are awaited: {:?}", self.inbox);
+        assert!(self.fair.is_empty(), "the fair queue holds something");
+        for worker in self.workers.values() {
+            assert_eq!(worker.active, 0, "lanes in use of {}", worker.id);
+        }
+    }
+
     fn check_run(&self, run: &Run) {
         run.table.check();
         let mut held = Bitmap::empty(run.table.shards());
@@ -91,7 +106,7 @@ impl Scheduler {
     ///
     /// # Panics
     /// If a worker was given more than its credit, or than it has memory for.
-    pub(super) fn check_orders(&self, orders: &[DispatchCommand]) {
+    pub fn check_orders(&self, orders: &[DispatchCommand]) {
         for order in orders {
             if let DispatchCommand::Send { worker, command: WorkerCommand::Assign(given), .. } = order {
                 let worker = self.workers.get(worker).expect("work is given to known workers");

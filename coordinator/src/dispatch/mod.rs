@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod inbox;
 pub mod leases;
 pub mod needs;
+pub mod orders;
 pub mod scheduler;
 pub mod shards;
 pub mod sizing;
@@ -21,6 +22,7 @@ pub mod workers;
 mod ahead;
 mod assign;
 mod blame;
+mod check;
 mod hold;
 mod pause;
 mod presence;
@@ -31,9 +33,5 @@ mod stragglers;
 mod waiting;
 mod withdraw;
 
-#[cfg(test)]
-mod check;
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 mod stories;

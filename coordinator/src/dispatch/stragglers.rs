@@ -77,16 +77,12 @@ impl Scheduler {
     fn copy(&mut self, id: LeaseId, worker: WorkerId) -> Option<Assignment> {
         let original = self.leases.get(id)?;
         let table = &self.runs.get(&original.run)?.table;
-        let mut missing =
-            original.range.iter().filter(|shard| original.covers(*shard) && !table.is_settled(*shard));
-        let first = missing.next()?;
-        let last = missing.last().unwrap_or(first);
-        let range = ShardRange { first, count: last - first + 1 };
+        let missing = |shard: u32| original.covers(shard) && !table.is_settled(shard);
+        // without gaps: whoever copies does not know of results that are here already, and would compute them again
+        let first = original.range.iter().find(|shard| missing(*shard))?;
+        let after = (first..original.range.end()).find(|shard| !missing(*shard));
+        let range = ShardRange { first, count: after.unwrap_or(original.range.end()) - first };
         let mut copy = Lease::new(worker, original.run, original.point, range, self.now);
-        for shard in range.iter().filter(|shard| !original.covers(*shard) || table.is_settled(*shard)) {
-            copy.give_up(shard);
-        }
-        copy.remaining = range.count - u32::try_from(copy.given_up.len()).unwrap_or(range.count);
         copy.is_copy = true;
         copy.twin = Some(id);
         let copy = self.give(copy, None);

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use common::clock;
-use common::protocol::DocumentKey;
-use common::run::ShardRange;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 
-use super::machine::{RunEffect, RunEvent, RunState, STATE_AHEAD_BYTES};
+use super::course::{Course, Deed};
+use super::machine::RunEvent;
 use crate::dispatch::actor::DispatchMessage;
-use crate::dispatch::event::{DispatchEvent, RunOffer, RunWants, Work};
+use crate::dispatch::event::{DispatchEvent, Work};
 use crate::dispatch::unstored::Unstored;
-use crate::store::runs::{Resumed, RunRow};
+use crate::store::runs::Resumed;
 use crate::store::writer::{Fact, RunEnd, WriterHandle};
 
 /// Runs a run.
@@ -40,8 +38,7 @@ pub struct RunArguments {
 
 /// Where the run stands, and its surroundings.
 pub struct RunActorState {
-    state: RunState,
-    offer: RunOffer,
+    course: Course,
     dispatch: ActorRef<DispatchMessage>,
     writer: WriterHandle,
     unstored: Unstored,
@@ -55,22 +52,16 @@ impl Actor for RunActor {
     async fn pre_start(
         &self,
         myself: ActorRef<RunMessage>,
-        RunArguments { stored: Resumed { run, stages, stored }, dispatch, writer, unstored }: RunArguments,
+        RunArguments { stored, dispatch, writer, unstored }: RunArguments,
     ) -> Result<RunActorState, ActorProcessingErr> {
-        let last_is_finished = stages.last().is_none_or(|last| {
-            stored.iter().map(|range| u64::from(range.count)).sum::<u64>() == u64::from(last.shards)
-        });
-        let names: Vec<(String, u32)> = stages.into_iter().map(|stage| (stage.name, stage.shards)).collect();
-        let (state, effects) = RunState::resumed(run.until, &names, last_is_finished)?;
-        if let Some(deadline) = run.deadline_at {
+        let deadline_at = stored.run.deadline_at;
+        let (course, deeds) = Course::begin(stored)?;
+        if let Some(deadline) = deadline_at {
             let left = (deadline - clock::wall()).to_std().unwrap_or(Duration::ZERO);
             myself.send_after(left, || RunMessage::Happened(RunEvent::DeadlinePassed));
         }
-        if let Some(spec) = &run.short_spec {
-            unstored.put(run.id, DocumentKey::Run(run.id), spec.clone());
-        }
-        let this = RunActorState { state, offer: offer(&run), dispatch, writer, unstored };
-        this.carry_out(effects, &stored, !names.is_empty());
+        let this = RunActorState { course, dispatch, writer, unstored };
+        this.perform(deeds);
         Ok(this)
     }
 
@@ -80,70 +71,49 @@ impl Actor for RunActor {
         RunMessage::Happened(event): RunMessage,
         this: &mut RunActorState,
     ) -> Result<(), ActorProcessingErr> {
-        match this.state.apply(event) {
-            Ok((state, effects)) => {
-                this.state = state;
-                this.carry_out(effects, &[], false);
-                if let Some(phase) = this.state.ended() {
-                    tracing::info!(run = %this.offer.run, phase = phase.as_str(), "a run ended");
+        let run = this.course.offer().run;
+        match this.course.on(event) {
+            Ok(deeds) => {
+                this.perform(deeds);
+                if let Some(phase) = this.course.ended() {
+                    tracing::info!(%run, phase = phase.as_str(), "a run ended");
                     myself.stop(None);
                 }
             }
-            Err(illegal) => tracing::debug!(run = %this.offer.run, %illegal, "late news"),
+            Err(illegal) => tracing::debug!(%run, %illegal, "late news"),
         }
         Ok(())
     }
 }
 
 impl RunActorState {
-    fn carry_out(&self, effects: Vec<RunEffect>, stored: &[ShardRange], resumed: bool) {
-        let run = self.offer.run;
-        for effect in effects {
-            match effect {
-                RunEffect::Advance { stage } => self.ready(Work::Advance { stage }, resumed),
-                RunEffect::Execute { stage, name, shards } => {
-                    tracing::info!(%run, %stage, name, shards, stored = stored.len(), "a stage is open");
-                    self.ready(Work::Shards { stage, name, shards, stored: stored.to_vec() }, resumed);
+    fn perform(&self, deeds: Vec<Deed>) {
+        for deed in deeds {
+            log(&deed);
+            match deed {
+                Deed::Keep(key, document) => self.unstored.put(self.course.offer().run, key, document),
+                Deed::Write(fact) => self.writer.submit(fact),
+                Deed::Tell(event) => {
+                    // a dispatch actor that is gone takes the leadership with it
+                    let _ = self.dispatch.cast(DispatchMessage::Happened(event));
                 }
-                RunEffect::StoreStage { stage, name, state, shards, note } => {
-                    if state.len() <= STATE_AHEAD_BYTES {
-                        let key = DocumentKey::State { run, stage };
-                        self.unstored.put(run, key, Bytes::copy_from_slice(&state));
-                    }
-                    self.writer.submit(Fact::StageOpened { run, stage, name, state, shards, note });
-                }
-                RunEffect::StoreEnd(end) => {
-                    if let RunEnd::Failed { error } = &end {
-                        tracing::warn!(%run, kind = error.kind, message = error.message, "a run fails");
-                    }
-                    self.writer.submit(Fact::RunEnded { run, end });
-                }
-                RunEffect::Close => self.tell(DispatchEvent::Closed { run }),
             }
         }
     }
-
-    fn ready(&self, work: Work, resumed: bool) {
-        self.tell(DispatchEvent::Ready { offer: self.offer.clone(), work, resumed });
-    }
-
-    fn tell(&self, event: DispatchEvent) {
-        // a dispatch actor that is gone takes the leadership with it
-        let _ = self.dispatch.cast(DispatchMessage::Happened(event));
-    }
 }
 
-fn offer(run: &RunRow) -> RunOffer {
-    RunOffer {
-        run: run.id,
-        algorithm: (run.algorithm.clone(), run.version),
-        submitter: run.submitter.clone(),
-        priority: i32::from(run.priority),
-        submitted_us: run.created_at.timestamp_micros(),
-        wants: RunWants {
-            labels: run.worker_labels.clone(),
-            memory_mib: run.memory_mib,
-            inputs: run.inputs.iter().map(|input| input.hash).collect(),
-        },
+fn log(deed: &Deed) {
+    match deed {
+        Deed::Tell(DispatchEvent::Ready {
+            offer,
+            work: Work::Shards { stage, name, shards, stored },
+            ..
+        }) => {
+            tracing::info!(run = %offer.run, %stage, name, shards, stored = stored.len(), "a stage is open");
+        }
+        Deed::Write(Fact::RunEnded { run, end: RunEnd::Failed { error } }) => {
+            tracing::warn!(%run, kind = error.kind, message = error.message, "a run fails");
+        }
+        _ => {}
     }
 }

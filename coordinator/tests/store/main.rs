@@ -3,6 +3,7 @@
 // helpers of tests are tests; what they measure is real time
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod conformance;
 mod inputs;
 mod leadership;
 mod migrations;

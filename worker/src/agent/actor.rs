@@ -1,27 +1,27 @@
-//! The agent's actor: the one actor of a worker that other processes can reach. Turns what comes in into events of the
-//! pure cores and does what they answer.
+//! The agent's actor: the one actor of a worker that other processes can reach. Passes what comes in to the [`Mind`] and
+//! does what it answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::clock::{self, Timestamp};
 use common::ids::{LeaseId, WorkerId};
 use common::protocol::{AgentMessage, COORDINATOR_GROUP, FromWorker, GatewayMessage, ToWorker, WorkerFact};
-use common::run::{Outcome, ShardRange, Task, TaskKind};
 use common::wire::{self, Frame, WireError};
 use ractor::message::{BoxedDowncastErr, SerializedMessage};
 use ractor::{Actor, ActorProcessingErr, ActorRef, Message};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use super::core::{Core, Identity};
-use super::event::{AgentAction, AgentEvent, Computed, Exit, FAREWELL, LaneEnd, Usage};
-use super::library::{Catalogue, Library, LibraryAction, Materials};
+use super::core::Identity;
+use super::event::{Computed, Exit, FAREWELL, Usage};
+use super::library::Catalogue;
+use super::mind::{Deed, Input, Mind};
 use crate::compute::Compute;
 use crate::desk::{Desk, Room};
 use crate::executor::Executor;
-use crate::lane::{LaneNotice, Order, Work};
+use crate::lane::{LaneNotice, Order};
 use crate::link::{LinkCommand, LinkEvent};
 use crate::meter;
 
@@ -92,8 +92,7 @@ pub struct Agent;
 pub struct AgentState {
     worker: WorkerId,
     incarnation: u32,
-    core: Core,
-    library: Library,
+    mind: Mind,
     executor: Executor,
     room: Arc<Room>,
     desks: BTreeMap<LeaseId, Arc<Desk>>,
@@ -125,8 +124,7 @@ impl Actor for Agent {
             worker,
             incarnation: 0,
             room: Arc::new(Room::new(identity.kept_bytes)),
-            core: Core::new(identity, clock::now()),
-            library: Library::new(catalogue, cache_bytes),
+            mind: Mind::new(identity, catalogue, cache_bytes, clock::now()),
             executor,
             desks: BTreeMap::new(),
             link,
@@ -143,11 +141,10 @@ impl Actor for Agent {
         state: &mut AgentState,
     ) -> Result<(), ActorProcessingErr> {
         let now = clock::now();
-        let mut events = VecDeque::new();
-        state.take(input, now, &mut events);
-        while let Some(event) = events.pop_front() {
-            for action in state.core.on(event, now) {
-                state.perform(action, now, &mut events);
+        let mut inputs = state.take(input, now);
+        while !inputs.is_empty() {
+            for deed in state.mind.on(std::mem::take(&mut inputs), now) {
+                state.perform(deed, &mut inputs);
             }
         }
         Ok(())
@@ -155,11 +152,12 @@ impl Actor for Agent {
 }
 
 impl AgentState {
-    /// Turns an input into events.
-    fn take(&mut self, input: AgentInput, now: Timestamp, events: &mut VecDeque<AgentEvent>) {
+    /// Reads what came in.
+    fn take(&mut self, input: AgentInput, now: Timestamp) -> Vec<Input> {
+        let mut inputs = Vec::new();
         match input {
             AgentInput::Frame(frame) => match wire::decode::<ToWorker>(&frame) {
-                Ok(said) => events.push_back(AgentEvent::Said(said)),
+                Ok(said) => inputs.push(Input::Said(said)),
                 Err(problem @ WireError::Version { .. }) => {
                     error!(%problem, "cannot work for this coordinator");
                     let _ = self.link.send(LinkCommand::Reconnect { refused: true });
@@ -168,109 +166,82 @@ impl AgentState {
             },
             AgentInput::Link(LinkEvent::Up { incarnation }) => {
                 self.incarnation = incarnation;
-                events.push_back(AgentEvent::LinkUp { incarnation });
+                inputs.push(Input::LinkUp { incarnation });
             }
-            AgentInput::Link(LinkEvent::Down) => events.push_back(AgentEvent::LinkDown),
-            AgentInput::Lane(LaneNotice::Full(lease)) => self.collect(lease, events),
+            AgentInput::Link(LinkEvent::Down) => inputs.push(Input::LinkDown),
+            AgentInput::Lane(LaneNotice::Full(lease)) => self.collect(lease, &mut inputs),
             AgentInput::Lane(LaneNotice::PageWanted(lease, key)) => {
                 if self.desks.contains_key(&lease) {
-                    let actions = self.library.page(lease, key, now);
-                    self.serve(actions, events);
+                    inputs.push(Input::PageWanted { lease, key });
                 }
             }
             AgentInput::Lane(LaneNotice::Freed(lease, end)) => {
-                self.collect(lease, events);
+                self.collect(lease, &mut inputs);
                 self.desks.remove(&lease);
-                events.push_back(AgentEvent::LaneFreed { lease, end });
+                inputs.push(Input::Freed { lease, end });
             }
-            AgentInput::Tick => self.tick(now, events),
-            AgentInput::Terminate => events.push_back(AgentEvent::Terminate),
+            AgentInput::Tick => self.tick(now, &mut inputs),
+            AgentInput::Terminate => inputs.push(Input::Terminate),
         }
+        inputs
     }
 
-    fn tick(&mut self, now: Timestamp, events: &mut VecDeque<AgentEvent>) {
-        let leases: Vec<LeaseId> = self.desks.keys().copied().collect();
-        for lease in leases {
-            self.collect(lease, events);
+    fn tick(&mut self, now: Timestamp, inputs: &mut Vec<Input>) {
+        for lease in self.desks.keys() {
+            self.collect(*lease, inputs);
         }
         if self.usage_at.is_none_or(|at| now.since(at) >= USAGE_EVERY) {
             self.usage_at = Some(now);
             self.usage = Usage { memory_bytes: meter::resident_bytes(), cpu_us: meter::process_cpu_us() };
-            if let Some(inputs) = self.library.changed_inputs() {
-                events.push_back(AgentEvent::Cached(inputs));
-            }
+            inputs.push(Input::Measured);
         }
         let running = self.desks.iter().filter_map(|(&lease, desk)| {
             let (shard, since) = desk.current()?;
             Some((lease, shard, since))
         });
-        events.push_back(AgentEvent::Tick { running: running.collect(), usage: self.usage });
-        let actions = self.library.tick(now);
-        self.serve(actions, events);
+        inputs.push(Input::Tick { running: running.collect(), usage: self.usage });
     }
 
-    fn collect(&mut self, lease: LeaseId, events: &mut VecDeque<AgentEvent>) {
+    fn collect(&self, lease: LeaseId, inputs: &mut Vec<Input>) {
         let Some(desk) = self.desks.get(&lease) else { return };
         let outcomes = desk.collect();
-        for outcome in &outcomes {
-            // Whoever opened a stage need not fetch its state.
-            if let Computed::Result(kept) = outcome
-                && kept.key.shard.is_none()
-                && let Ok(Outcome::Opened { state, .. }) = wire::unpack(&kept.bytes)
-            {
-                self.library.keep_state(kept.key.run, kept.key.stage, state.into());
-            }
-        }
         if !outcomes.is_empty() {
-            events.push_back(AgentEvent::Computed { lease, outcomes });
+            inputs.push(Input::Collected { lease, outcomes });
         }
     }
 
-    /// Does what the core wants.
-    fn perform(&mut self, action: AgentAction, now: Timestamp, events: &mut VecDeque<AgentEvent>) {
-        match action {
-            AgentAction::Say(fact) => self.say(fact),
-            AgentAction::Online(online) => {
-                let actions = self.library.online(online, now);
-                self.serve(actions, events);
+    /// Does what the mind wants.
+    fn perform(&mut self, deed: Deed, inputs: &mut Vec<Input>) {
+        match deed {
+            Deed::Say(fact) => self.say(fact),
+            Deed::Begin { lease, run, work } => {
+                let (desk, pages) = Desk::new(Arc::clone(&self.room));
+                self.desks.insert(lease, Arc::clone(&desk));
+                self.executor.run(Order { lease, run, work, desk, pages: Mutex::new(pages) });
             }
-            AgentAction::Prepare { lease, task } => {
-                let actions = self.library.want(lease, task, now);
-                self.serve(actions, events);
-            }
-            AgentAction::Unprepare { lease } => self.library.unwant(lease),
-            AgentAction::Begin { lease, task, rest } => self.begin(lease, task, rest, events),
-            AgentAction::Stop { lease } => {
+            Deed::Stop { lease } => {
                 if let Some(desk) = self.desks.get(&lease) {
                     desk.control.cancel();
                     if let (Some((shard, _)), Some(note)) = (desk.current(), desk.control.noted()) {
                         let outcomes = vec![Computed::Noted { shard: Some(shard), note }];
-                        events.push_back(AgentEvent::Computed { lease, outcomes });
+                        inputs.push(Input::Collected { lease, outcomes });
                     }
                 }
             }
-            AgentAction::Release { bytes } => self.room.release(bytes),
-            AgentAction::ForgetRun(run) => self.library.forget(run),
-            AgentAction::DropDocuments => {
-                warn!(
-                    used_bytes = self.usage.memory_bytes,
-                    "memory is short: nothing more is begun until some is free"
-                );
-                self.library.drop_unused();
+            Deed::Page { lease, page } => {
+                if let Some(desk) = self.desks.get(&lease) {
+                    desk.page(page);
+                }
             }
-            AgentAction::Document(document) => {
-                let actions = self.library.document(document, now);
-                self.serve(actions, events);
-            }
-            AgentAction::Refused { reason } => error!(reason, "the coordinator refuses this worker"),
-            AgentAction::Reconnect { refused } => {
+            Deed::Release { bytes } => self.room.release(bytes),
+            Deed::ShortOfMemory => warn!(
+                used_bytes = self.usage.memory_bytes,
+                "memory is short: nothing more is begun until some is free"
+            ),
+            Deed::Reconnect { refused } => {
                 let _ = self.link.send(LinkCommand::Reconnect { refused });
             }
-            AgentAction::Stuck { lease, run } => {
-                let run = run.map(|run| run.to_string());
-                error!(%lease, run, "a lane does not return from its task: this worker ends, to be started again");
-            }
-            AgentAction::Exit(exit) => {
+            Deed::Exit(exit) => {
                 info!(?exit, "this worker ends");
                 if let Some(done) = self.exit.take() {
                     tokio::spawn(async move {
@@ -279,53 +250,13 @@ impl AgentState {
                     });
                 }
             }
+            Deed::Refused { reason } => error!(reason, "the coordinator refuses this worker"),
+            Deed::Stuck { lease, run } => {
+                let run = run.map(|run| run.to_string());
+                error!(%lease, run, "a lane does not return from its task: this worker ends, to be started again");
+            }
+            Deed::Unprepared { lease } => error!(%lease, "a task began without its documents"),
         }
-    }
-
-    /// Does what the library wants.
-    fn serve(&mut self, actions: Vec<LibraryAction>, events: &mut VecDeque<AgentEvent>) {
-        for action in actions {
-            match action {
-                LibraryAction::Fetch { key, offset } => self.say(WorkerFact::Fetch { key, offset }),
-                LibraryAction::Ready(lease) => events.push_back(AgentEvent::Prepared { lease }),
-                LibraryAction::Failed(lease, error) => {
-                    events.push_back(AgentEvent::Unprepared { lease, error });
-                }
-                LibraryAction::Page(lease, page) => {
-                    if let Some(desk) = self.desks.get(&lease) {
-                        desk.page(page);
-                    }
-                }
-            }
-        }
-    }
-
-    fn begin(
-        &mut self,
-        lease: LeaseId,
-        task: Task,
-        rest: Option<ShardRange>,
-        events: &mut VecDeque<AgentEvent>,
-    ) {
-        let work = match (task.kind, self.library.materials(lease), rest) {
-            (TaskKind::Advance { .. }, Some(Materials::Run(run)), _) => Work::Plan(run),
-            (TaskKind::Advance { stage }, Some(Materials::Stage(open)), _) if stage.0 > 0 => {
-                Work::Merge(open, common::ids::StageIndex(stage.0 - 1))
-            }
-            (TaskKind::Shards { stage, .. }, Some(Materials::Stage(open)), Some(rest)) => {
-                Work::Shards(open, stage, rest)
-            }
-            (_, _, rest) => {
-                // Begun without having been prepared: a fault of ours, which costs this task and no other.
-                error!(%lease, "a task began without its documents");
-                let end = LaneEnd::GaveUp { next: rest.map(|rest| rest.first) };
-                events.push_back(AgentEvent::LaneFreed { lease, end });
-                return;
-            }
-        };
-        let (desk, pages) = Desk::new(Arc::clone(&self.room));
-        self.desks.insert(lease, Arc::clone(&desk));
-        self.executor.run(Order { lease, run: task.run, work, desk, pages: Mutex::new(pages) });
     }
 
     /// Tells the leader, if there is one: whatever is lost is said again after the next greeting.

@@ -1,11 +1,13 @@
 //! The agent: what a worker holds, what it does with it, and what it says of it.
 //!
-//! [`self::core`] (with `tasks`), [`talk`], [`outbox`] and [`library`] decide and are synchronous; [`actor`] does what they say.
+//! [`mind`] decides and is synchronous: [`self::core`] (with `tasks`), [`talk`] and [`outbox`], served by [`library`];
+//! [`actor`] does what it says.
 
 pub mod actor;
 pub mod core;
 pub mod event;
 pub mod library;
+pub mod mind;
 pub mod outbox;
 #[cfg(test)]
 mod stories;

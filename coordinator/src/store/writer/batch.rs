@@ -12,7 +12,7 @@ use crate::store::text::{storable, storable_json};
 
 /// What the database holds of the runs of a batch, locked until its end.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub struct Found {
     /// Runs that are there.
     pub runs: BTreeMap<RunId, FoundRun>,
     /// Those of the batch's stages that are open already: name, number of shards, hash of the state.
@@ -21,7 +21,7 @@ pub(super) struct Found {
 
 /// A run as it was found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FoundRun {
+pub struct FoundRun {
     /// Where it stands.
     pub state: RunPhase,
     /// The number of its newest event.
@@ -30,7 +30,7 @@ pub(super) struct FoundRun {
 
 /// What to write.
 #[derive(Debug, Default)]
-pub(super) struct Changes<'a> {
+pub struct Changes<'a> {
     /// Partial results.
     pub shards: Vec<&'a ShardRow>,
     /// Stages that open.
@@ -49,48 +49,74 @@ pub(super) struct Changes<'a> {
     pub spoiled: Spoiled,
 }
 
+/// A stage to be opened.
 #[derive(Debug)]
-pub(super) struct NewStage<'a> {
+pub struct NewStage<'a> {
+    /// The run.
     pub run: RunId,
+    /// Which.
     pub stage: StageIndex,
+    /// Its name.
     pub name: String,
+    /// How many shards it has.
     pub shards: u32,
+    /// Hash of its state.
     pub hash: ContentHash,
+    /// Its state.
     pub state: &'a [u8],
+    /// What is told to people, as JSON.
     pub note: Option<String>,
 }
 
+/// A failed attempt to be listed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub struct Failure {
+    /// The run.
     pub run: RunId,
+    /// The number of its event.
     pub seq: i64,
+    /// The stage.
     pub stage: StageIndex,
+    /// The shard; none for an advance.
     pub shard: Option<u32>,
+    /// Where it failed.
     pub worker: Option<Uuid>,
+    /// [`common::run::TaskErrorKind::as_str`].
     pub kind: String,
+    /// For people.
     pub message: String,
     pub note: Option<String>,
 }
 
+/// An event to be added.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Event {
+pub struct Event {
+    /// The run.
     pub run: RunId,
+    /// Its number in the run.
     pub seq: i64,
+    /// What happened.
     pub kind: String,
+    /// Details, as JSON.
     pub body: String,
 }
 
 /// The new values of a run's row.
 #[derive(Debug)]
-pub(super) struct RunChange<'a> {
+pub struct RunChange<'a> {
+    /// Where it stands.
     pub state: RunPhase,
+    /// The number of its newest event.
     pub last_event: i64,
     /// Whether it counts as started from now on, unless it did before.
     pub started: bool,
     /// Failed attempts to add.
     pub failures: i32,
+    /// Why it failed, as JSON.
     pub error: Option<String>,
+    /// What planning it found, as JSON.
     pub estimate: Option<String>,
+    /// Its report.
     pub report: Option<&'a [u8]>,
     /// What it waits for.
     pub waiting: Waiting,
@@ -98,7 +124,7 @@ pub(super) struct RunChange<'a> {
 
 /// What a batch says of the reason for which a run waits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Waiting {
+pub enum Waiting {
     /// Nothing: it stays.
     AsBefore,
     /// It does not wait any more.
@@ -108,7 +134,9 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    pub(super) fn reason(&self) -> Option<&str> {
+    /// What it waits for.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
         match self {
             Self::For(reason) => Some(reason),
             Self::AsBefore | Self::Not => None,
@@ -117,7 +145,8 @@ impl Waiting {
 }
 
 /// Runs whose rows a batch may change, and runs of which it only stores shards.
-pub(super) fn touched(facts: &[Fact]) -> (BTreeSet<RunId>, BTreeSet<RunId>) {
+#[must_use]
+pub fn touched(facts: &[Fact]) -> (BTreeSet<RunId>, BTreeSet<RunId>) {
     let (mut changing, mut storing) = (BTreeSet::new(), BTreeSet::new());
     for fact in facts {
         match fact {
@@ -130,7 +159,8 @@ pub(super) fn touched(facts: &[Fact]) -> (BTreeSet<RunId>, BTreeSet<RunId>) {
 }
 
 /// What to tell of a fact that the database refuses.
-pub(super) fn refusal(fact: &Fact, detail: String) -> Option<Written> {
+#[must_use]
+pub fn refusal(fact: &Fact, detail: String) -> Option<Written> {
     match fact {
         Fact::Shard(row) => {
             Some(Written::ShardRefused { run: row.run, stage: row.stage, shard: row.shard, detail })
@@ -145,10 +175,11 @@ pub(super) fn refusal(fact: &Fact, detail: String) -> Option<Written> {
 }
 
 /// Runs of which a fact was refused, each with the first stage that does not hold any more.
-pub(super) type Spoiled = BTreeMap<RunId, StageIndex>;
+pub type Spoiled = BTreeMap<RunId, StageIndex>;
 
 /// From which stage on nothing of its run holds, if the database refuses a fact.
-pub(super) fn spoils(fact: &Fact) -> Option<(RunId, StageIndex)> {
+#[must_use]
+pub fn spoils(fact: &Fact) -> Option<(RunId, StageIndex)> {
     match fact {
         Fact::Shard(row) => Some((row.run, row.stage.next())),
         Fact::StageOpened { run, stage, .. } => Some((*run, *stage)),
@@ -169,7 +200,8 @@ fn falls_with(fact: &Fact, from: StageIndex) -> bool {
 ///
 /// Work runs ahead of storage: behind a fact that was refused there may be others that build on it. Those of `spoiled` runs
 /// are left out.
-pub(super) fn fold<'a>(facts: &'a [Fact], found: Found, spoiled: &Spoiled) -> Changes<'a> {
+#[must_use]
+pub fn fold<'a>(facts: &'a [Fact], found: Found, spoiled: &Spoiled) -> Changes<'a> {
     let mut fold = Fold { found, spoiled, changes: Changes::default() };
     for fact in facts {
         fold.on(fact);

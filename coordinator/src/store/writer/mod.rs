@@ -9,18 +9,19 @@
 //! * a document that Postgres refuses: the batch is halved until the one fact is found, the rest is stored;
 //! * an outage: the queue is kept, the batch goes again with growing pauses.
 
-mod batch;
+pub mod batch;
+pub mod course;
 mod fact;
 mod rows;
 mod statements;
-mod transaction;
+pub mod transaction;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use common::clock;
+use common::ids::Epoch;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +30,9 @@ use super::Store;
 use super::error::StoreError;
 use super::leadership::Leadership;
 use batch::Spoiled;
+use course::{Course, Step};
 pub use fact::{Fact, RunEnd, ShardRow, StageOutcome, Written};
-use transaction::{Attempt, Connection, Insert, Told};
+use transaction::{Attempt, Connection, Told};
 
 /// Most facts of a transaction: above it COPY gains nothing, and acknowledgements come late.
 pub const BATCH_FACTS: usize = 5_000;
@@ -103,6 +105,12 @@ pub struct Writer {
 }
 
 impl Store {
+    /// A connection through which leadership `epoch` writes, without a queue: the writer has one of its own.
+    #[must_use]
+    pub fn pen(&self, epoch: Epoch) -> Connection {
+        Connection::new(&self.config, epoch)
+    }
+
     /// Starts the writer of a leadership. It cancels [`Leadership::lost`] when it is fenced.
     pub fn writer(&self, leadership: &Leadership) -> Writer {
         let (facts, queue) = mpsc::unbounded_channel();
@@ -113,7 +121,7 @@ impl Store {
             waiting: VecDeque::new(),
             told,
             counters: counters.clone(),
-            connection: Connection::new(&self.config, leadership.epoch()),
+            connection: self.pen(leadership.epoch()),
             lost: leadership.lost().clone(),
             batches: 0,
             spoiled: Spoiled::new(),
@@ -169,67 +177,37 @@ impl Loop {
         {
             self.waiting.push_back(fact);
         }
-        let mut bytes = 0;
-        let fit = self.waiting.iter().take(BATCH_FACTS).take_while(|fact| {
-            bytes += fact.bytes();
-            bytes <= BATCH_BYTES
-        });
-        let count = fit.count().max(1);
+        let count = fitting(&self.waiting);
         Ok(Some(self.waiting.drain(..count).collect()))
     }
 
     /// Makes `facts` durable, whatever it takes.
     async fn write(&mut self, facts: &[Fact]) -> Result<(), StoreError> {
-        const LONGEST_PAUSE: Duration = Duration::from_secs(2);
         self.batches += 1;
         let number = self.batches;
-        let mut insert = Insert::fitting(facts);
-        let mut pause = Duration::from_millis(20);
-        // what the attempt found whose COMMIT got no answer
-        let mut uncertain = None;
+        let mut course = Course::new(facts);
         loop {
             let began = clock::now();
-            match self.connection.attempt(facts, &self.spoiled, number, insert).await {
-                Attempt::Committed(told) => {
+            let attempt = self.connection.attempt(facts, &self.spoiled, number, course.insert()).await;
+            log(facts, &attempt);
+            match course.after(facts, attempt) {
+                Step::Done(told) => {
                     self.tell(facts, told, began);
                     return Ok(());
                 }
-                Attempt::AlreadyCommitted => {
-                    self.tell(facts, uncertain.take().unwrap_or_default(), began);
-                    return Ok(());
-                }
-                Attempt::Fenced => {
-                    tracing::warn!("another coordinator leads: nothing more is written");
-                    self.lost.cancel();
-                    return Err(StoreError::Fenced);
-                }
-                Attempt::Duplicate => insert = Insert::SkippingDuplicates,
-                Attempt::Refused(detail) => {
-                    if let [fact] = facts {
-                        tracing::warn!(run = %fact.run(), detail, "the database refuses a document");
-                        let written = batch::refusal(fact, detail).into_iter().collect();
-                        let spoiled = batch::spoils(fact).into_iter().collect();
-                        self.tell(facts, Told { written, spoiled }, began);
-                        return Ok(());
+                Step::Again(pause) => {
+                    if !pause.is_zero() {
+                        sleep(pause).await;
                     }
+                }
+                Step::Halve => {
                     let (left, right) = facts.split_at(facts.len() / 2);
                     Box::pin(self.write(left)).await?;
                     return Box::pin(self.write(right)).await;
                 }
-                Attempt::Uncertain(told) => {
-                    uncertain = Some(told);
-                    insert = Insert::SkippingDuplicates;
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Attempt::Failed(error) => {
-                    if error.is_transient() {
-                        tracing::warn!(%error, facts = facts.len(), "could not store; trying again");
-                    } else {
-                        tracing::error!(%error, facts = facts.len(), "could not store; trying again");
-                    }
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                Step::Fenced => {
+                    self.lost.cancel();
+                    return Err(StoreError::Fenced);
                 }
             }
         }
@@ -254,5 +232,34 @@ impl Loop {
             // nobody listens any more: the leadership is about to end
             let _ = self.told.send(written);
         }
+    }
+}
+
+/// How many of the first facts of `queue` make the next batch; at least one, of a queue that is not empty.
+#[must_use]
+pub fn fitting(queue: &VecDeque<Fact>) -> usize {
+    let mut bytes = 0;
+    let fit = queue.iter().take(BATCH_FACTS).take_while(|fact| {
+        bytes += fact.bytes();
+        bytes <= BATCH_BYTES
+    });
+    fit.count().max(1)
+}
+
+fn log(facts: &[Fact], attempt: &Attempt) {
+    match attempt {
+        Attempt::Fenced => tracing::warn!("another coordinator leads: nothing more is written"),
+        Attempt::Refused(detail) => {
+            if let [fact] = facts {
+                tracing::warn!(run = %fact.run(), detail, "the database refuses a document");
+            }
+        }
+        Attempt::Failed(error) if error.is_transient() => {
+            tracing::warn!(%error, facts = facts.len(), "could not store; trying again");
+        }
+        Attempt::Failed(error) => {
+            tracing::error!(%error, facts = facts.len(), "could not store; trying again");
+        }
+        Attempt::Committed(_) | Attempt::AlreadyCommitted | Attempt::Duplicate | Attempt::Uncertain(_) => {}
     }
 }

@@ -22,8 +22,8 @@ use crate::store::runs::phase;
 const STATEMENT: Duration = Duration::from_mins(1);
 
 /// What became of an attempt to write a batch.
-#[derive(Debug)]
-pub(super) enum Attempt {
+#[derive(Clone, Debug)]
+pub enum Attempt {
     /// It is durable.
     Committed(Told),
     /// An earlier attempt at the same batch is durable.
@@ -41,8 +41,8 @@ pub(super) enum Attempt {
 }
 
 /// What follows from a batch once it is durable.
-#[derive(Debug, Default)]
-pub(super) struct Told {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
     /// To be told.
     pub written: Vec<Written>,
     /// Runs of which some facts that follow do not hold.
@@ -53,7 +53,7 @@ type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// How shards get in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Insert {
+pub enum Insert {
     /// By COPY: fastest, and fails on a shard that is there.
     Copying,
     /// By INSERT with ON CONFLICT DO NOTHING.
@@ -62,14 +62,15 @@ pub(super) enum Insert {
 
 impl Insert {
     /// The faster one: COPY costs one more round trip than it saves on a few rows.
-    pub(super) fn fitting(facts: &[Fact]) -> Self {
+    #[must_use]
+    pub fn fitting(facts: &[Fact]) -> Self {
         const FEW: usize = 32;
         if facts.len() <= FEW { Self::SkippingDuplicates } else { Self::Copying }
     }
 }
 
 /// The writer's connection, made when it is needed.
-pub(super) struct Connection {
+pub struct Connection {
     config: Config,
     name: String,
     epoch: Epoch,
@@ -97,7 +98,7 @@ impl Connection {
     }
 
     /// Tries to write `facts` as batch `number` of this leadership.
-    pub(super) async fn attempt(
+    pub async fn attempt(
         &mut self,
         facts: &[Fact],
         spoiled: &Spoiled,
