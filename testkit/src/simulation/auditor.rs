@@ -387,7 +387,8 @@ impl Auditor {
         let enough = |planned: u32, limit: u32| planned.saturating_add(excuses) >= limit;
         match error.kind.as_str() {
             "invalid_params" => wanted.plan.params.refuses,
-            "unstorable" => planned(&[Does::Yield]) > 0,
+            // merged ahead of storage, or refused by it
+            "unstorable" | "invalid_input" => wanted.plan.mishaps.iter().any(|m| m.does == Does::Yield),
             "panicked" => planned(&[Does::Panic]) >= plan.settings.attempts,
             "timed_out" => enough(planned(&[Does::Hang, Does::Stick]), plan.settings.attempts),
             "worker_lost" => enough(planned(&[Does::Kill, Does::Stick]), plan.settings.deaths),

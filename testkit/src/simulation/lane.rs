@@ -214,11 +214,18 @@ impl World {
                 return self.free(w, lease, LaneEnd::Done, inputs);
             }
         };
+        let mut unreadable = None;
         for (shard, json) in page.partials {
             assert_eq!(shard as usize, lane.partials.len(), "pages come in order and without gaps");
-            let stored =
-                if page.normalised { json } else { lane::stored_form(&json).expect("a result is JSON") };
-            lane.partials.push(stored);
+            match if page.normalised { Ok(json) } else { lane::stored_form(&json) } {
+                Ok(stored) => lane.partials.push(stored),
+                Err(error) => unreadable = Some(error),
+            }
+        }
+        if let Some(error) = unreadable {
+            // merged ahead of storage, which refuses it
+            lane.outcomes.push(Computed::Failed { shard: None, error: lane::task_error(error) });
+            return self.free(w, lease, LaneEnd::Done, inputs);
         }
         match page.next {
             Some(from) => {

@@ -308,7 +308,8 @@ impl World {
     /// Something goes wrong, or is asked for.
     fn strike(&mut self, fault: Fault) {
         let now = self.agenda.now();
-        let (workers, coordinators) = (self.workers.len(), self.coordinators.len());
+        // whoever joins later is nobody's aim: a fault ends where it struck
+        let (workers, coordinators) = (self.plan.workers.len(), self.coordinators.len());
         let place = |w: usize| w % workers;
         let coordinator_of = |c: usize| c % coordinators;
         self.story.tell(now, || format!("FAULT: {fault}"));
@@ -393,7 +394,7 @@ impl World {
     fn over(&mut self, fault: Fault) {
         match fault {
             Fault::PauseWorker { worker, .. } => {
-                let w = worker % self.workers.len();
+                let w = worker % self.plan.workers.len();
                 for what in self.workers[w].process.go_on() {
                     self.worker_after(w, 0, what);
                 }
