@@ -85,6 +85,7 @@ pub struct Failure {
     pub kind: String,
     /// For people.
     pub message: String,
+    /// What the algorithm said while it worked at the shard.
     pub note: Option<String>,
 }
 
