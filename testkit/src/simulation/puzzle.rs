@@ -126,6 +126,10 @@ impl ErasedAlgorithm for Puzzle {
         &[]
     }
 
+    fn labels(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     fn parallel(&self) -> bool {
         false
     }
