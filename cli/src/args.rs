@@ -185,6 +185,7 @@ pub enum Format {
 
 /// Runs.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // there is one of it in a process
 pub enum RunCommand {
     /// Submit a run.
     Submit(SubmitArgs),

@@ -410,32 +410,32 @@ async fn a_commit_without_an_answer_is_neither_lost_nor_repeated(store: impl Dur
     assert_eq!(told, [of_stage(run, 0, StageOutcome::Opened), of_shards(run, 0, [0])]);
 }
 
-fn key(principal: &str, body: &str) -> Option<Idempotency> {
+fn key(principal: &str, body: &str) -> Idempotency {
     let (principal, key) = (principal.to_owned(), "k".to_owned());
-    Some(Idempotency { principal, key, body_hash: ContentHash::of(body.as_bytes()) })
+    Idempotency { principal, key, body_hash: ContentHash::of(body.as_bytes()) }
 }
 
 async fn the_same_request_twice_is_one_run(store: impl Durable) {
-    let first = store.submit(new_run(), key("ada", "body")).await.expect("accepted");
+    let first = store.submit(new_run(), Some(key("ada", "body"))).await.expect("accepted");
     assert!(!first.replayed && !first.reused);
     assert_eq!(store.cancel(first.run.id).await, Ok(true));
-    let again = store.submit(new_run(), key("ada", "body")).await.expect("answered");
+    let again = store.submit(new_run(), Some(key("ada", "body"))).await.expect("answered");
     assert_eq!(
         (again.replayed, again.run.id, again.run.state),
         (true, first.run.id, RunPhase::Queued),
         "as answered then"
     );
-    assert_eq!(store.submit(new_run(), key("ada", "other")).await.err(), Some(StoreError::KeyReused));
-    let stranger = store.submit(new_run(), key("bob", "body")).await.expect("accepted");
+    assert_eq!(store.submit(new_run(), Some(key("ada", "other"))).await.err(), Some(StoreError::KeyReused));
+    let stranger = store.submit(new_run(), Some(key("bob", "body"))).await.expect("accepted");
     assert_ne!(stranger.run.id, first.run.id);
 
     let mut refused = new_run();
     let hash = ContentHash::of(b"never stored");
     refused.inputs = vec![RunInput { role: "topology".to_owned(), hash, source: InputSource::Inline }];
-    let nowhere = store.submit(refused.clone(), key("cyd", "body")).await.err();
+    let nowhere = store.submit(refused.clone(), Some(key("cyd", "body"))).await.err();
     assert_eq!(nowhere, Some(StoreError::NotFound("document")));
     refused.documents = vec![NewDocument::of(&b"never stored"[..])];
-    let accepted = store.submit(refused, key("cyd", "body")).await.expect("the key is free still");
+    let accepted = store.submit(refused, Some(key("cyd", "body"))).await.expect("the key is free still");
     assert!(!accepted.replayed);
     assert_eq!(store.document(hash).await.expect("it is there"), "never stored");
 

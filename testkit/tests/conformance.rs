@@ -67,7 +67,7 @@ impl Durable for Model {
 
     async fn events(&self, run: RunId) -> Vec<(i64, String)> {
         let tables = self.tables.borrow();
-        let events = tables.record(run).map(|record| record.events()).unwrap_or_default();
+        let events = tables.record(run).map(testkit::simulation::tables::Record::events).unwrap_or_default();
         (1..).zip(events).map(|(number, (kind, _))| (number, kind.clone())).collect()
     }
 

@@ -31,6 +31,7 @@ pub struct DispatchActor;
 
 /// What the dispatch actor is told.
 #[derive(RactorMessage)]
+#[allow(clippy::large_enum_variant)] // the mailbox boxes every message already
 pub enum DispatchMessage {
     /// Something happened.
     Happened(DispatchEvent),

@@ -17,6 +17,7 @@ use super::sizing::Measured;
 
 /// A run that is open.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own: none excludes another
 pub(super) struct Run {
     pub(super) offer: RunOffer,
     pub(super) need: NeedNumber,

@@ -437,7 +437,7 @@ fn fragments(text: &str) -> Vec<String> {
     text.replace("{{", "{")
         .replace("}}", "}")
         .split('{')
-        .flat_map(|part| part.split('}').next_back())
+        .filter_map(|part| part.split('}').next_back())
         .map(|part| blanks(part).trim().to_owned())
         .filter(|part| part.len() > 3)
         .collect()

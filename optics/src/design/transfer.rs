@@ -57,14 +57,13 @@ pub(super) fn transfer(
     let (channels, mut power_w) = lit(states, comb, &entering)?;
     for at in span {
         let index = section.elements[at];
-        match &line.element(index).kind {
-            ElementKind::Fibre(fibre) => {
-                let left = left_at_end(fibre, &line.element(index).uid, &channels, &power_w, solver)?;
-                power_w.iter_mut().zip(left).for_each(|(power, left)| *power *= left);
-            }
-            _ => {
-                let kept = from_db(-line.passive_loss_db(index)?);
-                power_w.iter_mut().for_each(|power| *power *= kept);
+        if let ElementKind::Fibre(fibre) = &line.element(index).kind {
+            let left = left_at_end(fibre, &line.element(index).uid, &channels, &power_w, solver)?;
+            power_w.iter_mut().zip(left).for_each(|(power, left)| *power *= left);
+        } else {
+            let kept = from_db(-line.passive_loss_db(index)?);
+            for power in &mut power_w {
+                *power *= kept;
             }
         }
     }

@@ -49,17 +49,14 @@ pub(crate) fn left_at_end(
     check_class(&class, uid)?;
     let span = span(fibre, 0, uid)?;
     let out_of_table = |out| out_of_table(uid, out);
-    let profile = match solver {
-        Some(solver) => {
-            let with = (solver, RESOLUTION_M);
-            let pumping = fibre.raman.as_ref();
-            PowerProfile::with_raman(&span, &class, comb.channels(), entering_w, pumping, with)
-                .map_err(out_of_table)?
-        }
-        None => {
-            let on_comb = class.on(comb.channels()).map_err(out_of_table)?;
-            PowerProfile::exponential(&span, &on_comb, comb.len())
-        }
+    let profile = if let Some(solver) = solver {
+        let with = (solver, RESOLUTION_M);
+        let pumping = fibre.raman.as_ref();
+        PowerProfile::with_raman(&span, &class, comb.channels(), entering_w, pumping, with)
+            .map_err(out_of_table)?
+    } else {
+        let on_comb = class.on(comb.channels()).map_err(out_of_table)?;
+        PowerProfile::exponential(&span, &on_comb, comb.len())
     };
     Ok((0..comb.len()).map(|channel| profile.at_end(channel)).collect())
 }

@@ -326,7 +326,7 @@ impl Auditor {
             let phase = record.phase();
             assert_eq!(
                 record.row().last_event,
-                record.events().len() as i64,
+                i64::try_from(record.events().len()).expect("a few"),
                 "the number of events of {run}"
             );
             let ends = record.events().iter().filter(|(kind, body)| {

@@ -155,6 +155,7 @@ pub enum Answer {
         phases: Option<BTreeMap<RunId, RunPhase>>,
     },
     /// What is stored of a run; inside nothing if it is not there.
+    #[allow(clippy::option_option)] // no answer and no run are two things
     Stored(RunId, u64, Option<Option<Box<Resumed>>>),
     /// What operators want.
     Wishes(Option<(bool, Vec<WorkerId>)>),
@@ -217,7 +218,7 @@ impl World {
         self.coordinators[c].leader.as_ref().is_some_and(|leader| leader.epoch == epoch)
     }
 
-    pub(super) fn to_coordinator(&mut self, c: usize, what: CoordinatorWhat) {
+    pub(super) fn reach_coordinator(&mut self, c: usize, what: CoordinatorWhat) {
         use CoordinatorWhat as It;
         let of = match &what {
             It::Ping(epoch)

@@ -71,6 +71,6 @@ impl World {
         };
         let epoch = self.leader(c).epoch;
         let frame = wire::encode(&ToWorker { epoch, command }).expect("a piece is within the limit");
-        self.send_down(link, frame.0.into());
+        self.send_down(link, &frame.0.into());
     }
 }

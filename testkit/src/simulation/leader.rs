@@ -108,7 +108,7 @@ impl World {
         self.auditor.command(&self.plan, &self.tables, now, epoch, worker, &command);
         let Some(link) = link else { return };
         let frame = wire::encode(&ToWorker { epoch, command }).expect("a command is within its limit");
-        self.send_down(link, frame.0.into());
+        self.send_down(link, &frame.0.into());
     }
 
     /// When a message between actors arrives: in order, after a while.
@@ -328,7 +328,7 @@ impl World {
                     match phases.get(&run) {
                         None | Some(RunPhase::Cancelled) => self.tell_run(c, run, RunEvent::EndedElsewhere),
                         Some(phase) if !phase.is_end() && self.leader(c).roster.is_new(run, look) => {
-                            again.push(run)
+                            again.push(run);
                         }
                         Some(_) => {}
                     }

@@ -39,6 +39,7 @@ pub mod tables;
 mod worker;
 mod world;
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use plan::Plan;
@@ -131,8 +132,10 @@ fn explain(mut plan: Plan, mut violation: String) -> Failure {
             Err((_, text)) => (plan, violation) = (fewer, text),
         }
     }
-    let faults: String =
-        plan.faults.iter().map(|(at, fault)| format!("{:>10.4} s  {fault}\n", *at as f64 / 1e6)).collect();
+    let faults = plan.faults.iter().fold(String::new(), |mut lines, (at, fault)| {
+        let _ = writeln!(lines, "{:>10.4} s  {fault}", *at as f64 / 1e6);
+        lines
+    });
     let seed = plan.seed;
     let story = match live(plan, true) {
         Ok(world) | Err((world, _)) => world.story.end(SHOWN),

@@ -135,20 +135,20 @@ impl World {
     }
 
     /// A worker sends a frame.
-    pub(super) fn send_up(&mut self, link: LinkId, frame: Arc<[u8]>) {
+    pub(super) fn send_up(&mut self, link: LinkId, frame: &Arc<[u8]>) {
         if !self.links[link].worker_open {
             return;
         }
         for _ in 0..self.copies() {
             let at = self.arrival(link, true);
             let (c, life) = self.links[link].coordinator;
-            let what = What::Coordinator(CoordinatorWhat::Frame(link, Arc::clone(&frame)));
+            let what = What::Coordinator(CoordinatorWhat::Frame(link, Arc::clone(frame)));
             self.agenda.at(at, (Who::Coordinator(c, life), what));
         }
     }
 
     /// A leader sends a frame.
-    pub(super) fn send_down(&mut self, link: LinkId, frame: Arc<[u8]>) {
+    pub(super) fn send_down(&mut self, link: LinkId, frame: &Arc<[u8]>) {
         if !self.links[link].leader_open {
             return;
         }
@@ -156,7 +156,7 @@ impl World {
             let at = self.arrival(link, false);
             let (w, life) = self.links[link].worker;
             self.agenda
-                .at(at, (Who::Worker(w, life), What::Worker(WorkerWhat::Frame(link, Arc::clone(&frame)))));
+                .at(at, (Who::Worker(w, life), What::Worker(WorkerWhat::Frame(link, Arc::clone(frame)))));
         }
     }
 

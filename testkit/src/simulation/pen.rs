@@ -221,11 +221,11 @@ impl World {
         let runs: std::collections::BTreeSet<_> =
             facts.iter().filter(|fact| !matches!(fact, Fact::Shard(_))).map(Fact::run).collect();
         for run in runs {
-            self.hint(CoordinatorWhat::Notice(run));
+            self.hint(&CoordinatorWhat::Notice(run));
         }
     }
 
-    pub(super) fn hint(&mut self, what: CoordinatorWhat) {
+    pub(super) fn hint(&mut self, what: &CoordinatorWhat) {
         for c in 0..self.coordinators.len() {
             if self.coordinators[c].leader.is_some() && self.database_reached_by(c) && !self.dice.chance(5) {
                 let wait = self.dice.between(100, 2_000);

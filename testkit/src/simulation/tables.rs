@@ -208,7 +208,8 @@ impl Tables {
         for event in changes.events {
             let Some(record) = self.runs.get_mut(&event.run) else { continue };
             record.events.push((event.kind, event.body));
-            assert_eq!(record.events.len() as i64, event.seq, "events of {} have no gaps", event.run);
+            let events = i64::try_from(record.events.len()).expect("a few");
+            assert_eq!(events, event.seq, "events of {} have no gaps", event.run);
         }
         for (run, change) in changes.runs {
             let Some(record) = self.runs.get_mut(&run) else { continue };

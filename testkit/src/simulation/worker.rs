@@ -149,7 +149,7 @@ impl World {
         self.agenda.after(wait, (Who::World, What::StartWorker(w)));
     }
 
-    pub(super) fn to_worker(&mut self, w: usize, what: WorkerWhat) {
+    pub(super) fn reach_worker(&mut self, w: usize, what: WorkerWhat) {
         match what {
             WorkerWhat::Tick => self.worker_tick(w),
             WorkerWhat::Dial => self.dial(w),
@@ -243,7 +243,7 @@ impl World {
         let frame = wire::encode(&from).expect("a worker's message is within its limit");
         let now = self.agenda.now();
         self.story.tell(now, || format!("worker {w} says {:?}", from.fact));
-        self.send_up(link, frame.0.into());
+        self.send_up(link, &frame.0.into());
     }
 
     fn worker_tick(&mut self, w: usize) {

@@ -211,7 +211,7 @@ impl World {
                     }
                 }
                 if let Some(what) = self.workers[w].process.defer(what) {
-                    self.to_worker(w, what);
+                    self.reach_worker(w, what);
                 }
             }
             (Who::Coordinator(c, life), What::Coordinator(what)) => {
@@ -227,7 +227,7 @@ impl World {
                     }
                 }
                 if let Some(what) = self.coordinators[c].process.defer(what) {
-                    self.to_coordinator(c, what);
+                    self.reach_coordinator(c, what);
                 }
             }
             (_, what) => self.around(what),
@@ -301,7 +301,7 @@ impl World {
             if plan.answer_lost {
                 self.agenda.after(300 * MS, (Who::World, What::Submit(index)));
             }
-            self.hint(CoordinatorWhat::Notice(run));
+            self.hint(&CoordinatorWhat::Notice(run));
         }
     }
 
@@ -379,12 +379,12 @@ impl World {
                 if let Some(body) = &self.workers[place(worker)].body {
                     let id = body.id;
                     self.tables.request_drain(id, true);
-                    self.hint(CoordinatorWhat::NoticeOfWishes);
+                    self.hint(&CoordinatorWhat::NoticeOfWishes);
                 }
             }
             Fault::Hold { .. } => {
                 self.tables.set_paused(true);
-                self.hint(CoordinatorWhat::NoticeOfWishes);
+                self.hint(&CoordinatorWhat::NoticeOfWishes);
             }
             Fault::Nonsense { worker, noise } => self.nonsense(place(worker), noise),
         }
@@ -410,11 +410,11 @@ impl World {
                 for worker in self.tables.drain_requests() {
                     self.tables.request_drain(worker, false);
                 }
-                self.hint(CoordinatorWhat::NoticeOfWishes);
+                self.hint(&CoordinatorWhat::NoticeOfWishes);
             }
             Fault::Hold { .. } => {
                 self.tables.set_paused(false);
-                self.hint(CoordinatorWhat::NoticeOfWishes);
+                self.hint(&CoordinatorWhat::NoticeOfWishes);
             }
             _ => return,
         }
@@ -430,7 +430,7 @@ impl World {
         }
         if self.tables.cancel(run).expect("the run is there") {
             self.auditor.cancelled(run);
-            self.hint(CoordinatorWhat::Notice(run));
+            self.hint(&CoordinatorWhat::Notice(run));
         }
     }
 

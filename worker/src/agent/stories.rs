@@ -566,6 +566,7 @@ fn a_terminated_worker_does_not_wait_for_a_leader_that_is_gone() {
 /// limit 1000, high 900     899: as ever     900: B comes back, C is not taken     860: still     854: as ever
 /// ```
 #[test]
+#[allow(clippy::many_single_char_names)] // leases, as in the drawing
 fn a_worker_near_its_limit_begins_nothing_more_and_says_so() {
     let mut story = Story::welcomed(1);
     let a = story.shards(1, 0, 1);

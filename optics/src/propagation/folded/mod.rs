@@ -94,23 +94,21 @@ impl<'a> FoldedLine<'a> {
             let entering = before.map_or(&on_comb.comb.channels().tx_power_w, |crossing| &crossing.power_w);
             // Whether the link is as every route meets it.
             let common = before.is_none_or(|crossing| crossing.levelled);
-            let link = match common.then(|| folds.link(piece)).flatten() {
-                Some(link) => link,
-                None => {
-                    let made = self.link(route, [from, to], &on_comb, entering)?;
-                    if common { folds.keep(piece, made) } else { Arc::new(made) }
-                }
+            let link = if let Some(link) = common.then(|| folds.link(piece)).flatten() {
+                link
+            } else {
+                let made = self.link(route, [from, to], &on_comb, entering)?;
+                if common { folds.keep(piece, made) } else { Arc::new(made) }
             };
             let crossing = match route.get(to + 1) {
                 None => None,
                 Some(&behind) => {
                     let known = common.then(|| folds.crossing(piece, behind)).flatten();
-                    Some(match known {
-                        Some(crossing) => crossing,
-                        None => {
-                            let made = Arc::new(link.cross(self.propagation, route, to, &on_comb)?);
-                            if common { folds.keep_crossing(piece, behind, made) } else { made }
-                        }
+                    Some(if let Some(crossing) = known {
+                        crossing
+                    } else {
+                        let made = Arc::new(link.cross(self.propagation, route, to, &on_comb)?);
+                        if common { folds.keep_crossing(piece, behind, made) } else { made }
                     })
                 }
             };
