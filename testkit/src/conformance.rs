@@ -395,7 +395,7 @@ async fn a_commit_without_an_answer_is_neither_lost_nor_repeated(store: impl Dur
         let number = leader.batches + 1;
         store.lose_answer(applied).await;
         let attempt = store.attempt(leader.epoch, &facts, number, Insert::SkippingDuplicates).await;
-        assert!(matches!(attempt, Attempt::Uncertain(_)), "{attempt:?}");
+        assert!(matches!(attempt, Attempt::Uncertain(_)), "applied: {applied}, {attempt:?}");
         let again = store.attempt(leader.epoch, &facts, number, Insert::SkippingDuplicates).await;
         let there = matches!(again, Attempt::AlreadyCommitted);
         assert_eq!(there, applied, "{again:?}");

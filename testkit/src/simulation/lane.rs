@@ -219,7 +219,10 @@ impl World {
             assert_eq!(shard as usize, lane.partials.len(), "pages come in order and without gaps");
             match if page.normalised { Ok(json) } else { lane::stored_form(&json) } {
                 Ok(stored) => lane.partials.push(stored),
-                Err(error) => unreadable = Some(error),
+                Err(error) => {
+                    unreadable = Some(error);
+                    break;
+                }
             }
         }
         if let Some(error) = unreadable {

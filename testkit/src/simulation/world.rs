@@ -1,10 +1,10 @@
 //! The cluster of a seed, and what happens in it, one thing after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use common::ids::{ContentHash, Epoch, RunId};
 use common::run::ShardRange;
-use coordinator::dispatch::leases::Point;
+use coordinator::dispatch::leases::{Kind, Point};
 use coordinator::store::idempotency::Idempotency;
 use coordinator::store::submit::NewRun;
 use serde_json::value::RawValue;
@@ -447,6 +447,13 @@ impl World {
         for (_, task) in mind.held() {
             let (point, range): (Point, ShardRange) = Point::of_task(task);
             self.auditor.excuse(task.run, point, range);
+        }
+        // what it sent of leases that ended for it may be lost on the way
+        let held: BTreeSet<_> = mind.held().map(|(lease, _)| lease).collect();
+        for key in mind.kept().into_iter().filter(|key| !held.contains(&key.lease)) {
+            let kind = if key.shard.is_some() { Kind::Shards } else { Kind::Advance };
+            let range = ShardRange { first: key.shard.unwrap_or(0), count: 1 };
+            self.auditor.excuse(key.run, Point { stage: key.stage, kind }, range);
         }
     }
 }

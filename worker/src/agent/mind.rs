@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use common::clock::Timestamp;
 use common::ids::{LeaseId, RunId, StageIndex};
-use common::protocol::{DocumentKey, ToWorker, WorkerFact};
+use common::protocol::{DocumentKey, ResultKey, ToWorker, WorkerFact};
 use common::run::{Outcome, ShardRange, Task, TaskKind};
 use common::wire;
 
@@ -132,6 +132,11 @@ impl Mind {
     /// The tasks it holds; for tests.
     pub fn held(&self) -> impl Iterator<Item = (LeaseId, Task)> {
         self.core.leases.iter().map(|(lease, held)| (*lease, held.task))
+    }
+
+    /// Results that nobody acknowledged yet; for tests.
+    pub fn kept(&self) -> Vec<ResultKey> {
+        self.core.outbox.listed(true)
     }
 
     /// Whether it holds nothing and keeps nothing; for tests.
