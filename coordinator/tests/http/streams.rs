@@ -163,7 +163,6 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_the_server() {
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn a_subscriber_that_takes_nothing_is_cut_and_one_too_many_is_told() {
     let url = testkit::postgres::database();
     let store = Store::connect(&DatabaseSettings::new(url)).await.unwrap();
