@@ -66,7 +66,6 @@ fn address(cluster: &Cluster) -> SocketAddr {
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn a_flood_of_submissions_is_turned_away_and_what_was_accepted_ends_well() {
     let shape = Shape::workers(1)
         .coordinator("--rate-limit=150")
@@ -121,7 +120,6 @@ async fn a_flood_of_submissions_is_turned_away_and_what_was_accepted_ends_well()
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn connections_and_bodies_have_their_bounds() {
     let shape = Shape::workers(0).coordinator("--http-connections=24").coordinator("--http-bodies-mib=64");
     let cluster = Cluster::start(shape).await.unwrap();
