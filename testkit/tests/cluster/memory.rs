@@ -53,7 +53,6 @@ fn airy(file: &Path, air: usize) -> Box<RawValue> {
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn a_document_of_60_mib_is_served_to_several_workers_in_a_few_mebibytes() {
     let shape = Shape::workers(0).coordinator("--document-cache-mib=8");
     let mut cluster = Cluster::prepare(shape).await.unwrap();
@@ -105,7 +104,6 @@ async fn a_document_of_60_mib_is_served_to_several_workers_in_a_few_mebibytes() 
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn a_thousand_queued_runs_take_a_few_mebibytes() {
     let mut cluster = Cluster::start(Shape::workers(1)).await.unwrap();
     let pid = cluster.coordinator().unwrap().pid();
