@@ -7,6 +7,7 @@ mod oracle;
 
 use algorithms::local::LocalRun;
 use algorithms::{AlgorithmError, Control, Documents};
+use optics::grid::Grid;
 use optics::plan::{BlockedReason, BoundMethod, PathRole};
 use optics::report::{PlanReport, Wish};
 use optics::topology::{
@@ -291,8 +292,10 @@ fn closed_spectrum_is_left_alone() {
     let mut own = ring(3);
     // The lower half of four channels is closed on one link, the upper half on another.
     let closed = |n_lo, n_hi| UnavailableSpectrum { fibre: None, n_lo, n_hi, reason: "filter".to_owned() };
-    own.links[0].unavailable.push(closed(-16, 0));
-    own.links[1].unavailable.push(closed(0, 16));
+    let grid = Grid::fixed(50.0, 4);
+    let middle = grid.n_min.midpoint(grid.n_max);
+    own.links[0].unavailable.push(closed(grid.n_min, middle));
+    own.links[1].unavailable.push(closed(middle, grid.n_max));
     let wanted = traffic([demand(0, 0, 1), demand(1, 1, 2), demand(2, 0, 2)]);
     let report = try_plan(&own, &wanted, r#"{"channels": 4}"#, 1).expect("a plan");
     assert_eq!((report.summary.blocked, wavelengths(&report)), (0, 2));

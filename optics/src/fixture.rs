@@ -81,13 +81,7 @@ pub(crate) fn topology() -> Topology {
     .collect();
     links[1].fibres =
         ["f1", "f2"].map(|id| Fibre { id: id.to_owned(), spans_ab: Vec::new(), spans_ba: None }).to_vec();
-    Topology {
-        name: "fixture".to_owned(),
-        nodes,
-        links,
-        grid: Some(Grid::fixed(50.0, 8)),
-        ..Topology::default()
-    }
+    Topology { name: "fixture".to_owned(), nodes, links, grid: Some(grid()), ..Topology::default() }
 }
 
 pub(crate) fn one_plus_one() -> Protection {
@@ -127,9 +121,14 @@ pub(crate) fn hop(text: &str) -> Hop {
     Hop { link: link.to_owned(), fibre: fibre.to_owned(), direction }
 }
 
+/// Eight channels of 50 GHz around 193.1 THz.
+fn grid() -> Grid {
+    Grid { n_min: -32, n_max: 32, ..Grid::fixed(50.0, 8) }
+}
+
 /// The centre of a channel of the fixture's grid.
 pub(crate) fn channel(index: u32) -> i32 {
-    Grid::fixed(50.0, 8).channel(index).expect("inside").n
+    grid().channel(index).expect("inside").n
 }
 
 pub(crate) fn segment(hops: &str, at: u32, tx: &str, rx: &str) -> Segment {
@@ -213,7 +212,7 @@ pub(crate) fn valid() -> Case {
     let plan = Plan {
         topology: topology.name.clone(),
         equipment: None,
-        grid: Grid::fixed(50.0, 8),
+        grid: grid(),
         qot: QualityOfTransmission::None,
         lightpaths,
         blocked: Vec::new(),

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The middle of the C band, 193.7 THz, as a slice.
+const C_BAND_MIDDLE: i32 = 96;
+
 /// Which slots a network can use.
 ///
 /// A slot `(n, m)` is centred at 193.1 THz + `n` × 6.25 GHz and `m` × 12.5 GHz wide. A fixed grid is the special case
@@ -47,20 +50,20 @@ impl Slot {
 }
 
 impl Grid {
-    /// A fixed grid of `channels` channels whose middle is 193.1 THz.
+    /// A fixed grid of `channels` channels centred on 193.1 THz + k × `spacing_ghz` (ITU-T G.694.1), in the middle of the
+    /// C band: 96 channels of 50 GHz are 191.35 to 196.10 THz, 80 are 191.75 to 195.70 THz.
     ///
     /// `spacing_ghz` must be a positive multiple of 12.5.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a few hundred channels
     pub fn fixed(spacing_ghz: f64, channels: u32) -> Self {
-        let slices = (spacing_ghz / 6.25).round() as i32 * channels as i32;
-        Self {
-            n_min: -(slices / 2),
-            n_max: -(slices / 2) + slices,
-            slice_ghz: 6.25,
-            min_m: 1,
-            fixed_spacing_ghz: Some(spacing_ghz),
-        }
+        let spacing = (spacing_ghz / 6.25).round() as i32;
+        let slices = spacing * channels as i32;
+        // the whole steps of the spacing nearest to where the lowest centre of a grid in the very middle would be
+        let lowest = f64::from(C_BAND_MIDDLE) - f64::from(slices - spacing) / 2.0;
+        let lowest_centre = (lowest / f64::from(spacing.max(1)) + 0.5).floor() as i32 * spacing;
+        let n_min = lowest_centre - spacing / 2;
+        Self { n_min, n_max: n_min + slices, slice_ghz: 6.25, min_m: 1, fixed_spacing_ghz: Some(spacing_ghz) }
     }
 
     /// Number of slices; 0 if the edges are the wrong way round.
@@ -125,6 +128,13 @@ mod tests {
             assert!(index == 0 || !slot.overlaps(grid.channel(index - 1).expect("inside")));
         }
         assert_eq!(grid.channel(80), None);
+        let grids = [(50.0, 80, [191.75, 195.70]), (50.0, 96, [191.35, 196.10]), (100.0, 40, [191.8, 195.7])];
+        for (spacing_ghz, channels, ends_thz) in grids {
+            let grid = Grid::fixed(spacing_ghz, channels);
+            assert_eq!(grid.channels(), Some(channels));
+            let thz = |index| 193.1 + 0.00625 * f64::from(grid.channel(index).expect("inside").n);
+            assert!((thz(0) - ends_thz[0]).abs() < 1e-9 && (thz(channels - 1) - ends_thz[1]).abs() < 1e-9);
+        }
         assert_eq!(grid.channel_of(Slot { n: grid.n_min, m: 4 }), None);
     }
 }

@@ -195,6 +195,39 @@ fn a_channel_feels_only_those_on_its_own_links() {
 }
 
 #[test]
+fn a_site_adds_and_drops_the_same_frequency_once_for_each_neighbour() {
+    // a site in the middle with two neighbours: from both it drops, and to both it adds, the same channel
+    let there = row(&[(100e3, 0.0, 0.0); 3], &[-18.0; SITES], lines::MEDIUM);
+    let Row { mut network, transceivers, roadms, mut links, targets_dbm } = there;
+    links.push(vec![
+        add(&mut network, "booster back", amplifier(lines::MEDIUM, 18.0, 0.0)),
+        add(&mut network, "fibre back", fibre(90e3, 0.2)),
+        add(&mut network, "preamp back", amplifier(lines::MEDIUM, 19.0, 0.0)),
+    ]);
+    let back = links.pop().expect("it was pushed");
+    let equipment = equipment();
+    let propagation = Arc::new(Propagation::new(&network, &equipment, &Solver::default()));
+    let there = Row { network, transceivers, roadms, links, targets_dbm };
+    let round = |from: usize, to: usize| {
+        let mut route = vec![there.transceivers[from], there.roadms[from]];
+        route.extend(&back);
+        route.extend([there.roadms[to], there.transceivers[to]]);
+        route
+    };
+    let same = channel(3, false);
+    // 0 to 1 and 2 back to 1 are dropped at 1; 1 to 2 and 2 back to 1 begin at different sites; 2 to 3 is added at 2
+    let routes = [there.route(0, 1), round(2, 1), there.route(1, 2), there.route(2, 3)];
+    let path = |route: &Vec<ElementIndex>| LitPath { route: route.clone(), channel: same };
+    let line =
+        LitLine::new(Arc::clone(&propagation), routes.iter().map(path).collect()).expect("room for all");
+    for (at, route) in routes.iter().enumerate() {
+        let alone = LitLine::new(Arc::clone(&propagation), vec![path(route)]).expect("light arrives");
+        let gsnr_db = |line: &LitLine, at| line.received(at).gsnr_db(Bandwidth::Signal)[0];
+        assert!((gsnr_db(&line, at) - gsnr_db(&alone, 0)).abs() < 1e-12, "lightpath {at} shares no fibre");
+    }
+}
+
+#[test]
 fn what_cannot_be_lit_is_refused_by_name() {
     let row = row(&[(100e3, 0.0, 0.0); 3], &[-18.0; SITES], lines::MEDIUM);
     let equipment = equipment();

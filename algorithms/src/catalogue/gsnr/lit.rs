@@ -300,7 +300,8 @@ impl Lit {
     /// A new channel of a mode in the lowest slot that is free on all links of a route; none if none is.
     pub(super) fn free(&self, inputs: &GsnrInputs, tried: &TriedMode, route: &[usize]) -> Option<Channel> {
         let half_hz = tried.slot_width_hz / 2.0;
-        let mut taken: Vec<Channel> = (0..route.len() - 1)
+        // transceivers are where a site adds and drops: what it adds towards others takes no room
+        let mut taken: Vec<Channel> = (1..route.len().saturating_sub(2))
             .flat_map(|at| self.line.channels_behind([route[at], route[at + 1]]))
             .collect();
         taken.sort_by(|a, b| a.frequency_hz.total_cmp(&b.frequency_hz));

@@ -89,7 +89,6 @@ fn lightpath(id: &str, links: &[&str], n: i32) -> Value {
 }
 
 #[test]
-#[ignore = "what a site adds towards one neighbour still counts as taken towards its others"]
 fn each_link_has_the_channels_that_are_lit_on_it() {
     let topology = row(&[300.0, 300.0, 300.0]);
     let with = |extra: Value| {

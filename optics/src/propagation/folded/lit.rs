@@ -64,8 +64,13 @@ pub struct LitLine {
     propagation: Arc<Propagation>,
     paths: Vec<Placed>,
     links: Vec<Arc<LitLink>>,
-    by_elements: BTreeMap<Vec<ElementIndex>, usize>,
+    by_way: BTreeMap<Way, usize>,
 }
+
+/// What tells a link from others: its elements; and, where it begins or ends with a transceiver, the element beyond its
+/// ROADM. What a site adds towards one neighbour is not beside what it adds towards another, and what it drops from two
+/// neighbours comes on two fibres: the same frequency may be in both.
+type Way = (Vec<ElementIndex>, Option<ElementIndex>);
 
 /// A lightpath by its links.
 #[derive(Clone, Debug)]
@@ -102,7 +107,7 @@ impl LitLine {
     ///
     /// Costs one propagation of its channels per link that is lit, and what weak channels need.
     pub fn new(propagation: Arc<Propagation>, paths: Vec<LitPath>) -> Result<Self, LitError> {
-        let dark = Self { propagation, paths: Vec::new(), links: Vec::new(), by_elements: BTreeMap::new() };
+        let dark = Self { propagation, paths: Vec::new(), links: Vec::new(), by_way: BTreeMap::new() };
         dark.with(paths)
     }
 
@@ -147,7 +152,8 @@ impl LitLine {
         self.links.iter().all(|link| !link.weak)
     }
 
-    /// The channels on the link that begins with these two elements, a ROADM or transceiver and the one behind it.
+    /// The channels on the link that begins with these two elements, a ROADM or transceiver and the one behind it. Behind a
+    /// transceiver they are those towards all neighbours, and may overlap.
     pub fn channels_behind(&self, beginning: [ElementIndex; 2]) -> impl Iterator<Item = Channel> + '_ {
         let of = move |link: &&Arc<LitLink>| link.elements[..2] == beginning;
         self.links.iter().filter(of).flat_map(|link| link.on_comb.comb.iter())
@@ -198,10 +204,16 @@ impl LitLine {
         let mut from = 0;
         for (hop, to) in ends.into_iter().enumerate() {
             let elements = &path.route[from..=to];
-            let link = if let Some(&known) = self.by_elements.get(elements) {
+            let beyond = match (from, to) {
+                (0, to) => path.route.get(to + 1).copied(),
+                (from, to) if to == last => Some(path.route[from - 1]),
+                _ => None,
+            };
+            let way = (elements.to_vec(), beyond);
+            let link = if let Some(&known) = self.by_way.get(&way) {
                 known
             } else {
-                self.by_elements.insert(elements.to_vec(), self.links.len());
+                self.by_way.insert(way, self.links.len());
                 self.links.push(Arc::new(LitLink {
                     elements: elements.into(),
                     members: Vec::new(),
