@@ -45,6 +45,7 @@ impl Case {
 fn more_cases(algorithm: &str) -> &'static [&'static str] {
     match algorithm {
         "spin" => &[r#"{"shards": 40, "stages": 3, "iterations": 1000, "result_bytes": 50}"#],
+        "bill_of_materials" => &[r#"{"prices": {"TP1H": 9000.5, "WS9": 21000}, "currency": "EUR"}"#],
         "grooming" => &[r#"{"threshold_gbps": 60, "fill": "balanced", "demands_per_shard": 2}"#],
         "design" => {
             &[r#"{"grooming": {"threshold_gbps": 20, "demands_per_shard": 3}, "rwa": {"channels": 8}}"#]
@@ -101,10 +102,15 @@ fn cases() -> Vec<Case> {
 /// The documents that algorithms are tried on.
 fn networks() -> Vec<(&'static str, Documents)> {
     let documents = |topology: &Topology, traffic: &TrafficMatrix| {
-        Documents::new()
+        let given = Documents::new()
             .with("topology", serde_json::to_vec(topology).unwrap())
             .with("traffic", serde_json::to_vec(traffic).unwrap())
-            .with("equipment", &include_bytes!("../../samples/equipment.json")[..])
+            .with("equipment", &include_bytes!("../../samples/equipment.json")[..]);
+        // for those that go on from a plan
+        let design = crate::catalogue::design::Design;
+        let planned = LocalRun { algorithm: &design, params: b"{}", seed: 1, documents: &given };
+        let planned = planned.run(&Control::new()).expect("a plan");
+        given.with("plan", planned.report)
     };
     let alone = Topology { nodes: vec![Node::roadm("A")], ..Topology::default() };
     vec![

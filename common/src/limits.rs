@@ -10,6 +10,10 @@ pub const PIECE_BYTES: usize = 256 << 10;
 /// at once cannot fill the coordinator's memory.
 pub const INLINE_RESULT_BYTES: usize = 64 << 10;
 
+/// About what the coordinator holds for a result beside its bytes, on its way from the link to the database: what bounds
+/// memory counts it, because of small results it is most.
+pub const HELD_RESULT_BYTES: usize = 768;
+
 /// The largest document that comes unasked, with the assignment that needs it; larger ones are asked for, so that the
 /// receiver sets the pace.
 pub const DOCUMENT_ALONG_BYTES: usize = 128 << 10;

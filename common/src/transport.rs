@@ -31,8 +31,9 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(8);
 /// Quiet time after which the kernel asks whether the peer is there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(4);
 
-/// Buffer of a connection's reading half: many small frames cost one system call.
-const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Buffer of a connection's reading half: many small frames cost one system call. Larger ones pass it by; a thousand idle
+/// workers have a thousand of it.
+const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// What marks a connection as accepted or dialled by us, in its label.
 const OURS: &str = "link ";

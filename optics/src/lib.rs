@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod bill_of_materials;
 pub mod decibel;
 pub mod design;
 pub mod equipment;
@@ -28,5 +29,6 @@ pub mod traffic;
 pub mod traffic_gen;
 pub mod validate;
 pub mod verify;
+pub mod verify_bill;
 pub mod verify_grooming;
 pub mod violation;

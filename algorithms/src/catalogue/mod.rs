@@ -1,5 +1,6 @@
 //! Every algorithm, one line each.
 
+pub mod bill_of_materials;
 pub mod design;
 pub mod grooming;
 pub mod gsnr;
@@ -12,6 +13,7 @@ use crate::erased::ErasedAlgorithm;
 #[must_use]
 pub fn all() -> Vec<Box<dyn ErasedAlgorithm>> {
     vec![
+        Box::new(bill_of_materials::BillOfMaterialsOf),
         Box::new(design::Design),
         Box::new(grooming::Grooming),
         Box::new(gsnr::Gsnr),

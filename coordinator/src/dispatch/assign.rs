@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::ids::{LeaseId, WorkerId};
-use common::limits::INLINE_RESULT_BYTES;
+use common::limits::{HELD_RESULT_BYTES, INLINE_RESULT_BYTES};
 use common::protocol::{Assignment, WorkerCommand};
 use common::run::ShardRange;
 
@@ -181,8 +181,9 @@ fn take(run: &mut Run, id: WorkerId, size: u32, workers: &BTreeMap<WorkerId, Wor
 }
 
 /// What a result may take of the pool: a quarter above the mean, at most what is sent unasked; that much as long as
-/// nothing is known.
+/// nothing is known. With what holding it takes, which of small results is most.
 fn result_bytes(measured: Measured) -> u64 {
     let most = INLINE_RESULT_BYTES as u64;
-    measured.bytes_per_shard().map_or(most, |bytes| (bytes + bytes / 4 + 64).min(most))
+    let bytes = measured.bytes_per_shard().map_or(most, |bytes| (bytes + bytes / 4).min(most));
+    bytes + HELD_RESULT_BYTES as u64
 }

@@ -41,11 +41,19 @@ pub enum DocumentsMessage {
         offset: u64,
     },
     /// A part of a document was read, or cannot be.
-    Read(Part, Result<Block, StoreError>),
+    Read(Part, Result<Found, StoreError>),
 }
 
 /// What is read, and kept, at a time: the part of a document that begins at a byte.
 pub type Part = (DocumentKey, u64);
+
+/// A part that was read.
+#[derive(Clone, Debug)]
+pub struct Found {
+    block: Block,
+    /// What its reader will want next, if that is to be read meanwhile.
+    next: Option<Part>,
+}
 
 /// What the documents actor begins with.
 pub struct DocumentsArguments {
@@ -92,31 +100,31 @@ impl Actor for DocumentsActor {
             DocumentsMessage::Fetch { to, key, offset } => {
                 let part = part(key, offset);
                 if let Some(document) = state.around.unstored.get(&key) {
-                    let block = whole(document);
-                    state.around.agents.send(to, piece((key, 0), offset, &block));
+                    let found = whole(document);
+                    state.around.agents.send(to, piece((key, 0), offset, &found.block));
                     // the database may have it by the time it is asked for again, and would be asked
-                    state.cache.put((key, 0), block);
-                } else if let Some(block) = state.cache.get(&part) {
-                    state.around.agents.send(to, piece(part, offset, &block));
+                    state.cache.put((key, 0), found);
+                } else if let Some(found) = state.cache.get(&part) {
+                    state.around.agents.send(to, piece(part, offset, &found.block));
+                    if offset == part.1 {
+                        state.read_ahead(&myself, found.next);
+                    }
                 } else if let Some(waiting) = state.reading.get_mut(&part) {
                     waiting.push((to, offset));
                 } else {
-                    state.reading.insert(part, vec![(to, offset)]);
-                    let (store, reads) = (state.around.store.clone(), Arc::clone(&state.reads));
-                    tokio::spawn(async move {
-                        let _turn = reads.acquire_owned().await;
-                        let _ = myself.cast(DocumentsMessage::Read(part, read(&store, part).await));
-                    });
+                    state.read(&myself, part, vec![(to, offset)]);
                 }
             }
             DocumentsMessage::Read(part, found) => {
                 let waiting = state.reading.remove(&part).unwrap_or_default();
-                if let Ok(block) = &found {
-                    state.cache.put(part, block.clone());
+                if let Ok(found) = &found {
+                    state.cache.put(part, found.clone());
+                    // of what was read ahead itself nothing more is wanted yet
+                    state.read_ahead(&myself, found.next.filter(|_| !waiting.is_empty()));
                 }
                 for (to, offset) in waiting {
                     let answer = match &found {
-                        Ok(block) => piece(part, offset, block),
+                        Ok(found) => piece(part, offset, &found.block),
                         Err(error) => {
                             let key = part.0;
                             tracing::warn!(worker = %to.0, ?key, %error, "a document cannot be served");
@@ -132,6 +140,25 @@ impl Actor for DocumentsActor {
     }
 }
 
+impl DocumentsState {
+    /// Begins to read a part for those who wait.
+    fn read(&mut self, myself: &ActorRef<DocumentsMessage>, part: Part, waiting: Vec<(Connection, u64)>) {
+        self.reading.insert(part, waiting);
+        let (store, reads, myself) = (self.around.store.clone(), Arc::clone(&self.reads), myself.clone());
+        tokio::spawn(async move {
+            let _turn = reads.acquire_owned().await;
+            let _ = myself.cast(DocumentsMessage::Read(part, read(&store, part).await));
+        });
+    }
+
+    /// Reads what will be wanted next, while what is wanted now is on its way.
+    fn read_ahead(&mut self, myself: &ActorRef<DocumentsMessage>, next: Option<Part>) {
+        if let Some(part) = next.filter(|part| !self.reading.contains_key(part) && !self.cache.has(part)) {
+            self.read(myself, part, Vec::new());
+        }
+    }
+}
+
 /// The part of a document in which a byte lies.
 fn part(key: DocumentKey, offset: u64) -> Part {
     const BLOCK: u64 = BLOCK_BYTES as u64;
@@ -142,19 +169,27 @@ fn part(key: DocumentKey, offset: u64) -> Part {
 }
 
 /// All of a document as one block: what is not stored yet is smaller than one.
-fn whole(bytes: Bytes) -> Block {
-    Block { total: bytes.len() as u64, bytes }
+fn whole(bytes: Bytes) -> Found {
+    alone(Block { total: bytes.len() as u64, bytes })
 }
 
-async fn read(store: &Store, (key, from): Part) -> Result<Block, StoreError> {
+/// A part after which nothing is read ahead.
+fn alone(block: Block) -> Found {
+    Found { block, next: None }
+}
+
+async fn read(store: &Store, (key, from): Part) -> Result<Found, StoreError> {
     match key {
         DocumentKey::Run(run) => store.run_spec(run).await.map(whole),
-        DocumentKey::Input(hash) => store.document_block(hash, from).await,
-        DocumentKey::State { run, stage } => store.state_block(run, stage, from).await,
+        DocumentKey::Input(hash) => store.document_block(hash, from).await.map(alone),
+        DocumentKey::State { run, stage } => store.state_block(run, stage, from).await.map(alone),
         DocumentKey::Partials { run, stage, from } => {
             let page = store.partials_page(run, stage, from, PAGE_BYTES).await?;
+            let next = page.next.map(|from| (DocumentKey::Partials { run, stage, from }, 0));
             let packed = wire::pack(&page).map(Bytes::from);
-            packed.map(whole).map_err(|error| StoreError::Internal(error.to_string()))
+            packed
+                .map(|bytes| Found { next, ..whole(bytes) })
+                .map_err(|error| StoreError::Internal(error.to_string()))
         }
     }
 }
@@ -171,7 +206,7 @@ struct Cache {
     most_bytes: usize,
     bytes: usize,
     uses: u64,
-    parts: HashMap<Part, (Block, u64)>,
+    parts: HashMap<Part, (Found, u64)>,
 }
 
 impl Cache {
@@ -179,18 +214,22 @@ impl Cache {
         Self { most_bytes, bytes: 0, uses: 0, parts: HashMap::new() }
     }
 
-    fn get(&mut self, part: &Part) -> Option<Block> {
-        self.uses += 1;
-        let (block, used) = self.parts.get_mut(part)?;
-        *used = self.uses;
-        Some(block.clone())
+    fn has(&self, part: &Part) -> bool {
+        self.parts.contains_key(part)
     }
 
-    fn put(&mut self, part: Part, block: Block) {
+    fn get(&mut self, part: &Part) -> Option<Found> {
         self.uses += 1;
-        self.bytes += block.bytes.len();
-        if let Some((old, _)) = self.parts.insert(part, (block, self.uses)) {
-            self.bytes -= old.bytes.len();
+        let (found, used) = self.parts.get_mut(part)?;
+        *used = self.uses;
+        Some(found.clone())
+    }
+
+    fn put(&mut self, part: Part, found: Found) {
+        self.uses += 1;
+        self.bytes += found.block.bytes.len();
+        if let Some((old, _)) = self.parts.insert(part, (found, self.uses)) {
+            self.bytes -= old.block.bytes.len();
         }
         // the newest stays even if it is larger than the cache: its reader has more pieces to come
         while self.bytes > self.most_bytes && self.parts.len() > 1 {
@@ -199,7 +238,7 @@ impl Cache {
                 return;
             };
             if let Some((old, _)) = self.parts.remove(&oldest) {
-                self.bytes -= old.bytes.len();
+                self.bytes -= old.block.bytes.len();
             }
         }
     }
@@ -222,12 +261,13 @@ mod tests {
     #[test]
     fn the_cache_keeps_what_was_used_last() {
         let mut cache = Cache::new(10);
-        cache.put((key(1), 0), block(b"aaaa"));
-        cache.put((key(2), 0), block(b"bbbb"));
+        cache.put((key(1), 0), alone(block(b"aaaa")));
+        cache.put((key(2), 0), alone(block(b"bbbb")));
         assert!(cache.get(&(key(1), 0)).is_some());
-        cache.put((key(3), 0), block(b"cccc"));
-        assert_eq!((cache.get(&(key(2), 0)), cache.bytes), (None, 8));
-        cache.put((key(4), 0), block(b"far too large a document"));
+        cache.put((key(3), 0), alone(block(b"cccc")));
+        assert!(!cache.has(&(key(2), 0)));
+        assert_eq!(cache.bytes, 8);
+        cache.put((key(4), 0), alone(block(b"far too large a document")));
         assert!(cache.get(&(key(4), 0)).is_some());
         assert_eq!(cache.parts.len(), 1);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
-use common::limits::RESULT_BYTES;
+use common::limits::{HELD_RESULT_BYTES, RESULT_BYTES};
 use common::protocol::{Announcement, ResultKey, ShardResult, WorkerCommand};
 use common::run::{Outcome, TaskError, TaskErrorKind};
 use common::wire;
@@ -356,7 +356,8 @@ impl Scheduler {
 
     fn store(&mut self, rows: Vec<ResultRow>) {
         if !rows.is_empty() {
-            self.writer_bytes += rows.iter().map(|row| row.json.len() as u64).sum::<u64>();
+            self.writer_bytes +=
+                rows.iter().map(|row| (row.json.len() + HELD_RESULT_BYTES) as u64).sum::<u64>();
             self.command(DispatchCommand::Store(rows));
         }
     }

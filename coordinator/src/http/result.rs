@@ -7,7 +7,10 @@ use common::ids::RunId;
 use common::run::RunPhase;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
-use optics::export::{ExportError, ResultFormat, export, export_quality, plan_report_in, quality_report_in};
+use optics::export::{
+    ExportError, ResultFormat, bill_in, export, export_bill, export_quality, plan_report_in,
+    quality_report_in,
+};
 use optics::topology::Topology;
 use serde::Deserialize;
 use serde_json::Value;
@@ -109,7 +112,7 @@ fn wanted(call: &Call, format: Option<&str>) -> Result<Option<ResultFormat>, Api
     }
 }
 
-/// The plan or the signal quality of a report in another form. Drawing takes up to a second and does not hold up other
+/// The plan, signal quality or bill of materials of a report in another form. Drawing takes up to a second and does not hold up other
 /// requests.
 async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -> Result<Vec<u8>, ApiError> {
     let nothing = |why: &str| ApiError::new(Code::NotAPlan, format!("{why}; ask for application/json"));
@@ -127,6 +130,8 @@ async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -
             export(format, &plan, &topology)
         } else if let Some(quality) = quality_report_in(&report) {
             export_quality(format, &quality)
+        } else if let Some(bill) = bill_in(&report) {
+            export_bill(format, &bill)
         } else {
             return Err(nothing(&format!(
                 "the report of {algorithm} contains nothing that this version can show"

@@ -2,6 +2,7 @@
 //!
 //! Every form is a function of the report and its topology, and is the same bytes each time.
 
+mod bill;
 mod csv;
 mod geojson;
 mod html;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::bill_of_materials::BillOfMaterials;
 use crate::quality::QualityReport;
 use crate::report::PlanReport;
 use crate::topology::Topology;
@@ -27,7 +29,7 @@ pub enum ResultFormat {
     Svg,
     /// A page with everything, without anything from elsewhere.
     Html,
-    /// The lightpaths of a plan, or the routes of a quality report, as a table.
+    /// The lightpaths of a plan, the routes of a quality report, or the items of a bill of materials, as a table.
     Csv,
     /// Nodes, links and lightpaths as geographical features (RFC 7946).
     GeoJson,
@@ -83,8 +85,8 @@ pub enum ExportError {
     /// The workbook could not be written.
     #[error("the workbook could not be written: {0}")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
-    /// A quality report is a table: it has no map and no page.
-    #[error("a quality report is shown as csv or xlsx, not as {}", .0.extension())]
+    /// Quality reports and bills of materials are tables: they have no map and no page.
+    #[error("this report is shown as csv or xlsx, not as {}", .0.extension())]
     OnlyTables(ResultFormat),
     /// The report could not be written as JSON.
     #[error("the features could not be written: {0}")]
@@ -121,6 +123,26 @@ pub fn export_quality(format: ResultFormat, report: &QualityReport) -> Result<Ve
             Err(ExportError::OnlyTables(format))
         }
     }
+}
+
+/// Gives a bill of materials in `format`: [`ResultFormat::Csv`] or [`ResultFormat::Xlsx`].
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export_bill(format: ResultFormat, report: &BillOfMaterials) -> Result<Vec<u8>, ExportError> {
+    match format {
+        ResultFormat::Csv => Ok(bill::table(report).into_bytes()),
+        ResultFormat::Xlsx => bill::workbook(report),
+        ResultFormat::Svg | ResultFormat::Html | ResultFormat::GeoJson => {
+            Err(ExportError::OnlyTables(format))
+        }
+    }
+}
+
+/// The bill of materials that a run's report is; none if it is another.
+#[must_use]
+pub fn bill_in(report: &Value) -> Option<BillOfMaterials> {
+    serde_json::from_value(report.clone()).ok()
 }
 
 /// The quality report that a run's report is; none if it is another.

@@ -1,6 +1,6 @@
 //! Workbooks; of a plan the sheets summary, lightpaths, links, nodes, blocked.
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet};
 
 use super::ExportError;
 use super::rows::{LIGHTPATH_COLUMNS, Value, paths, reason, summary};
@@ -95,6 +95,13 @@ impl Book {
         let epoch = ExcelDateTime::from_ymd(2000, 1, 1)?;
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&epoch));
         Ok(Self(workbook))
+    }
+
+    /// Adds an empty sheet.
+    pub(super) fn blank(&mut self, name: &str) -> Result<&mut Worksheet, ExportError> {
+        let sheet = self.0.add_worksheet();
+        sheet.set_name(name)?;
+        Ok(sheet)
     }
 
     /// Adds a sheet with a line of titles; rows beyond what a sheet can hold are left out.

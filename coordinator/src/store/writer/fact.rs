@@ -1,6 +1,7 @@
 //! What the writer is told, and what it tells when it is durable.
 
 use common::ids::{RunId, StageIndex};
+use common::limits::HELD_RESULT_BYTES;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -184,6 +185,12 @@ impl Fact {
             | Self::Event { run, .. }
             | Self::Waiting { run, .. } => *run,
         }
+    }
+
+    /// About how many bytes it takes while it waits.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.bytes() + HELD_RESULT_BYTES
     }
 
     /// About how many bytes it takes in a transaction.

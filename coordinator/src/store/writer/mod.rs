@@ -38,7 +38,7 @@ use transaction::{Attempt, Connection, Told};
 pub const BATCH_FACTS: usize = 5_000;
 
 /// Most bytes of a transaction, unless a single fact is larger.
-pub const BATCH_BYTES: usize = 4 << 20;
+pub const BATCH_BYTES: usize = 8 << 20;
 
 /// Counters of the writer, for status and flow control.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -72,7 +72,7 @@ impl WriterHandle {
     /// Queues a fact; never blocks. The queue is bounded by who asks workers for results: look at [`Self::load`].
     /// After the leadership is lost facts are dropped.
     pub fn submit(&self, fact: Fact) {
-        let bytes = fact.bytes() as u64;
+        let bytes = fact.held_bytes() as u64;
         self.counters.queued_facts.fetch_add(1, Ordering::Relaxed);
         self.counters.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         if self.facts.send(fact).is_err() {
@@ -214,7 +214,7 @@ impl Loop {
     }
 
     fn tell(&mut self, facts: &[Fact], told: Told, began: clock::Timestamp) {
-        let bytes: usize = facts.iter().map(Fact::bytes).sum();
+        let bytes: usize = facts.iter().map(Fact::held_bytes).sum();
         let took = u64::try_from(clock::now().since(began).as_micros()).unwrap_or(u64::MAX);
         self.counters.queued_facts.fetch_sub(facts.len() as u64, Ordering::Relaxed);
         self.counters.queued_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
