@@ -106,9 +106,9 @@ impl DialSettings {
     /// # Errors
     /// Those of [`Self::permit`].
     pub fn permit_literal(&self) -> Result<(), DialError> {
-        let literal =
+        let mut literal =
             self.coordinators.iter().filter_map(|coordinator| coordinator.parse::<SocketAddr>().ok());
-        literal.map(|address| self.permit(address.ip())).collect()
+        literal.try_for_each(|address| self.permit(address.ip()))
     }
 
     /// The addresses of all names, each once.
@@ -200,8 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_resolve_to_addresses_of_loopback() {
-        let found =
-            settings(&["localhost:5021", "127.0.0.1:5021", "no.such.host.invalid:1"], "x").resolve().await;
+        let found = settings(&["localhost:5021", "127.0.0.1:5021"], "x").resolve().await;
         assert!(found.iter().all(|target| target.address.ip().is_loopback()), "{found:?}");
         assert_eq!(found.iter().filter(|target| target.address.is_ipv4()).count(), 1);
     }
