@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use common::algorithm::{AlgorithmDescriptor, StageDescriptor};
 use common::clock::{self, Timestamp};
+use common::cookie::Cookie;
 use common::ids::{LeaseId, RunId, StageIndex, WorkerId};
 use common::protocol::{
     COORDINATOR_GROUP, DocumentKey, FromWorker, GatewayMessage, PartialsPage, ResultKey, ToWorker, WorkerFact,
@@ -20,6 +21,7 @@ use worker::agent::actor::AgentInput;
 use worker::agent::core::{Core, Identity, Memory};
 use worker::agent::event::{AgentAction, AgentEvent, Computed, Document, LaneEnd, Usage};
 use worker::agent::outbox::Kept;
+use worker::dial::DialSettings;
 use worker::link::{self, LinkCommand, LinkEvent, LinkSettings};
 
 /// How often time passes for an agent: a part of the heartbeats' period.
@@ -48,8 +50,8 @@ pub async fn work(arguments: Arguments) -> Result<()> {
     let worker = WorkerId(Uuid::new_v4());
     let (link, commands) = mpsc::unbounded_channel();
     let (agent, agent_ends) = Actor::spawn(None, Agent, (worker, arguments.shards, link)).await?;
-    let settings =
-        LinkSettings { coordinators: vec![arguments.coordinator], cookie: "netplanner".to_owned(), worker };
+    let dial = DialSettings::on_loopback(vec![arguments.coordinator], Cookie::default());
+    let settings = LinkSettings { dial, worker };
     tokio::spawn(link::keep(settings, agent, commands));
     agent_ends.await?;
     Ok(())

@@ -5,10 +5,12 @@
 
 pub mod algorithm;
 pub mod clock;
+pub mod cookie;
 pub mod ids;
 pub mod limits;
 pub mod protocol;
 pub mod run;
 pub mod telemetry;
+pub mod tls;
 pub mod transport;
 pub mod wire;

@@ -1,12 +1,13 @@
-//! The transport under the cluster link, the same at both ends: socket options, buffered frames, and the node that
-//! carries sessions.
+//! The transport under the cluster link, the same at both ends: socket options, buffered frames, plain or in TLS, and
+//! the node that carries sessions.
 //!
 //! `ractor_cluster` carries messages over connections that we open, accept and watch ourselves: its own listener has
 //! no limit of any kind, so it is parked on a loopback port and whatever connects there is closed at once.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -17,8 +18,10 @@ use ractor_cluster::{
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsStream;
 
 use crate::limits::MESSAGE_BYTES;
+use crate::tls::Fault;
 
 /// The largest frame accepted: the largest message and what the session wraps around it. A larger one costs the
 /// sender its connection before anything is allocated.
@@ -52,6 +55,12 @@ pub fn prepare(tcp: &TcpStream) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     let keepalive = keepalive.with_retries(3);
     socket.set_tcp_keepalive(&keepalive)
+}
+
+/// The other end of a session.
+#[must_use]
+pub fn peer(session: &NodeServerSessionInformation) -> Option<SocketAddr> {
+    session.peer_addr.strip_prefix(OURS)?.parse().ok()
 }
 
 /// What happened to a session of a [`Node`].
@@ -107,11 +116,20 @@ impl Node {
         Ok(Self { server, events })
     }
 
-    /// Takes a connection in. `guard` is dropped with it.
-    pub fn adopt<G: Send + Unpin + 'static>(&self, tcp: TcpStream, accepted: bool, guard: G) {
-        let peer = tcp.peer_addr().map_or_else(|_| "gone".to_owned(), |peer| peer.to_string());
-        let stream = Box::new(Stream { tcp, label: format!("{OURS}{peer}"), guard });
+    /// Takes a connection in. `guard` is dropped with it. What is yielded tells later what became of it.
+    pub fn adopt<G: Send + Unpin + 'static>(
+        &self,
+        connection: impl Into<Connection>,
+        accepted: bool,
+        guard: G,
+    ) -> Witness {
+        let connection = connection.into();
+        let peer = connection.tcp().peer_addr().map_or_else(|_| "gone".to_owned(), |peer| peer.to_string());
+        let witness = Witness::default();
+        let label = format!("{OURS}{peer}");
+        let stream = Box::new(Stream { connection, label, guard, witness: witness.clone() });
         let _ = self.server.cast(NodeServerMessage::ConnectionOpenedExternal { stream, is_server: accepted });
+        witness
     }
 
     /// Waits for the next event. Connections that came in by the parked listener are closed here and not reported.
@@ -145,17 +163,72 @@ impl Drop for Node {
     }
 }
 
+/// A connection between two nodes, ready for sessions.
+#[derive(Debug)]
+pub enum Connection {
+    /// As it is on the wire.
+    Plain(TcpStream),
+    /// Both ends have seen each other's certificate, as far as this end knows.
+    Encrypted(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Encrypted(tls) => tls.get_ref().0,
+        }
+    }
+}
+
+impl From<TcpStream> for Connection {
+    fn from(tcp: TcpStream) -> Self {
+        Self::Plain(tcp)
+    }
+}
+
+/// What the reading half of a connection met at its end.
+///
+/// Whoever dials with TLS 1.3 believes the handshake to be over before the other end has looked at its certificate: that
+/// it is refused shows in the first read, which is in the hands of a session by then.
+#[derive(Clone, Debug, Default)]
+pub struct Witness(Arc<OnceLock<Fault>>);
+
+impl Witness {
+    /// What went wrong, if anything did.
+    #[must_use]
+    pub fn saw(&self) -> Option<&Fault> {
+        self.0.get()
+    }
+}
+
+/// Whether bytes that begin so are a record of TLS: a frame of ours begins with the high byte of a small length.
+#[must_use]
+pub const fn begins_tls(first: u8) -> bool {
+    // an alert, or a handshake
+    matches!(first, 0x15 | 0x16)
+}
+
 struct Stream<G> {
-    tcp: TcpStream,
+    connection: Connection,
     label: String,
     guard: G,
+    witness: Witness,
 }
 
 impl<G: Send + Unpin + 'static> ClusterBidiStream for Stream<G> {
     fn split(self: Box<Self>) -> (BoxRead, BoxWrite) {
-        let (read, write) = self.tcp.into_split();
-        let read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
-        (Box::new(Guarded { read, _guard: self.guard }), Box::new(write))
+        let Self { connection, guard, witness, .. } = *self;
+        match connection {
+            Connection::Plain(tcp) => {
+                let (read, write) = tcp.into_split();
+                (Box::new(Guarded::new(read, true, guard, witness)), Box::new(write))
+            }
+            Connection::Encrypted(tls) => {
+                let (read, write) = tokio::io::split(*tls);
+                (Box::new(Guarded::new(read, false, guard, witness)), Box::new(write))
+            }
+        }
     }
 
     fn peer_label(&self) -> Option<String> {
@@ -163,9 +236,20 @@ impl<G: Send + Unpin + 'static> ClusterBidiStream for Stream<G> {
     }
 }
 
+/// The reading half.
 struct Guarded<R, G> {
-    read: R,
+    read: BufReader<R>,
+    /// Whether the first byte of plain text is still to come.
+    first: bool,
+    witness: Witness,
     _guard: G,
+}
+
+impl<R: AsyncRead, G> Guarded<R, G> {
+    fn new(read: R, plain: bool, guard: G, witness: Witness) -> Self {
+        let read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
+        Self { read, first: plain, witness, _guard: guard }
+    }
 }
 
 impl<R: AsyncRead + Unpin, G: Unpin> AsyncRead for Guarded<R, G> {
@@ -174,6 +258,19 @@ impl<R: AsyncRead + Unpin, G: Unpin> AsyncRead for Guarded<R, G> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.read).poll_read(cx, buf));
+        if let Err(error) = &read {
+            // the first thing that was seen is the one that explains the others
+            let _ = self.witness.0.set(Fault::of(error));
+        }
+        if let (true, Some(first)) = (self.first, buf.filled().get(before)) {
+            if begins_tls(*first) {
+                let _ = self.witness.0.set(Fault::OnlyTls);
+                return Poll::Ready(Err(std::io::ErrorKind::InvalidData.into()));
+            }
+            self.first = false;
+        }
+        Poll::Ready(read)
     }
 }

@@ -2,9 +2,12 @@
 //! the coordinator that reads the environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use common::cookie::{Cookie, CookieError};
+use common::tls::{ServerTls, TlsFiles};
 
 use crate::dispatch::event::DispatchSettings;
 use crate::http::HttpSettings;
@@ -17,7 +20,8 @@ use crate::store::{Bounds, DatabaseSettings};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "coordinator", version = BUILD)]
 pub struct Config {
-    /// The database: `postgresql://user:password@host:port/database`. `netplanner dev` starts a private one.
+    /// The database: `postgresql://user:password@host:port/database`. `netplanner dev` starts a private one. With
+    /// `?sslmode=verify-full&sslrootcert=FILE` the connections are encrypted and the server is verified.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
 
@@ -37,14 +41,33 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_ADVERTISE_HTTP")]
     pub advertise_http: Option<String>,
 
-    /// Listen beyond loopback, although there are no accounts and the cluster link is plain text: the network has to
-    /// keep others out.
+    /// Serve HTTP beyond loopback, although there are no accounts: the network has to keep others out.
     #[arg(long, env = "NETPLANNER_ALLOW_REMOTE")]
     pub allow_remote: bool,
 
-    /// The secret that workers must know too. Between machines it only guards against mistakes.
-    #[arg(long, env = "NETPLANNER_COOKIE", default_value = "netplanner", hide_env_values = true)]
-    pub cookie: String,
+    /// Authorities, in PEM form, one of which must have signed the certificate of every worker. With the next two the
+    /// cluster link is encrypted and both ends show certificates; needed beyond loopback. The files are looked at again
+    /// every two seconds.
+    #[arg(long, env = "NETPLANNER_CLUSTER_CA", value_name = "FILE", requires_all = ["cluster_cert", "cluster_key"])]
+    pub cluster_ca: Option<PathBuf>,
+
+    /// This coordinator's certificate, in PEM form, for the name or address that workers dial; those of intermediate
+    /// authorities follow it.
+    #[arg(long, env = "NETPLANNER_CLUSTER_CERT", value_name = "FILE", requires_all = ["cluster_ca", "cluster_key"])]
+    pub cluster_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM form, without a password.
+    #[arg(long, env = "NETPLANNER_CLUSTER_KEY", value_name = "FILE", requires_all = ["cluster_ca", "cluster_cert"])]
+    pub cluster_key: Option<PathBuf>,
+
+    /// Speak plain text with workers on other machines: the network has to keep others out, also from listening.
+    #[arg(long, env = "NETPLANNER_ALLOW_PLAINTEXT_CLUSTER")]
+    pub allow_plaintext_cluster: bool,
+
+    /// The file with the secret that workers must know too, the second check after certificates. Without a file it is
+    /// NETPLANNER_COOKIE of the environment; without both everybody's, which is good for loopback only.
+    #[arg(long, env = "NETPLANNER_COOKIE_FILE", value_name = "FILE")]
+    pub cookie_file: Option<PathBuf>,
 
     /// Connections of workers at a time: each costs a session and three tasks.
     #[arg(long, env = "NETPLANNER_MAX_WORKERS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
@@ -235,10 +258,30 @@ impl Config {
         }
     }
 
+    /// The secret of the cluster.
+    ///
+    /// # Errors
+    /// Where it is said to be somewhere and is not there.
+    pub fn cookie(&self) -> Result<Cookie, CookieError> {
+        // no flag: arguments can be read by everyone on the machine
+        Cookie::find(self.cookie_file.as_deref(), std::env::var_os("NETPLANNER_COOKIE"))
+    }
+
+    /// The certificates of the cluster link, if it has any.
+    pub fn cluster_tls(&self) -> Option<TlsFiles> {
+        let (ca, cert, key) =
+            (self.cluster_ca.clone()?, self.cluster_cert.clone()?, self.cluster_key.clone()?);
+        Some(TlsFiles { ca, cert, key })
+    }
+
     /// Settings of the cluster link.
-    pub fn link(&self) -> LinkSettings {
-        let max_connections = usize::try_from(self.max_workers).unwrap_or(usize::MAX);
-        LinkSettings { max_connections, ..LinkSettings::new(&self.cookie) }
+    pub fn link(&self, cookie: Cookie, tls: Option<ServerTls>) -> LinkSettings {
+        LinkSettings {
+            tls,
+            plaintext_beyond_loopback: self.allow_plaintext_cluster,
+            max_connections: usize::try_from(self.max_workers).unwrap_or(usize::MAX),
+            ..LinkSettings::new(cookie)
+        }
     }
 
     /// Settings of dispatch.
@@ -288,5 +331,22 @@ mod tests {
         assert!(
             Config::try_parse_from(["coordinator", "--database-url", "x", "--shard-attempts", "0"]).is_err()
         );
+    }
+
+    #[test]
+    fn certificates_come_together_and_the_cookie_is_no_argument() {
+        let parse = |flags: &[&str]| {
+            Config::try_parse_from([&["coordinator", "--database-url", "x"], flags].concat())
+        };
+        assert_eq!(parse(&[]).unwrap().cluster_tls(), None);
+        let all = ["--cluster-ca=ca", "--cluster-cert=cert", "--cluster-key=key"];
+        let files = TlsFiles { ca: "ca".into(), cert: "cert".into(), key: "key".into() };
+        assert_eq!(parse(&all).unwrap().cluster_tls(), Some(files));
+        for left_out in 0..3 {
+            let two: Vec<&str> =
+                all.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, flag)| *flag).collect();
+            assert!(parse(&two).is_err(), "{two:?}");
+        }
+        assert!(parse(&["--cookie=secret"]).is_err());
     }
 }

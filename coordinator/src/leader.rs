@@ -59,8 +59,6 @@ pub struct LeaderSettings {
     pub build: String,
     /// Where workers are listened for.
     pub cluster_listen: SocketAddr,
-    /// Whether that may be beyond loopback.
-    pub allow_remote: bool,
     /// Bounds of the link.
     pub link: LinkSettings,
     /// Bounds of dispatch.
@@ -134,7 +132,7 @@ async fn lead(
     shutdown: &CancellationToken,
 ) -> Result<(), LeaderError> {
     // the port first: without it there is nothing to lead
-    let listener = link::bind(settings.cluster_listen, settings.allow_remote).await?;
+    let listener = link::bind(settings.cluster_listen, &settings.link).await?;
     let Writer { handle: writer, written, task: mut writing } = store.writer(leadership);
     let over = leadership.lost().child_token();
     let mut subtree = Subtree::default();

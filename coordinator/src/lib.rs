@@ -23,6 +23,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::cookie::CookieError;
+use common::tls::{ServerTls, TlsError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -31,17 +33,27 @@ use tokio_util::sync::CancellationToken;
 use config::Config;
 use http::HttpContext;
 use leader::LeaderSettings;
+use link::{LinkError, LinkSettings};
 use status::ClusterStatus;
 use store::{Store, StoreError};
 
 /// Why the coordinator cannot be started. Everything else is waited out.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Without accounts and encryption it stays on this machine.
+    /// Without accounts HTTP stays on this machine.
     #[error(
-        "{0} can be reached from other machines, and there are no accounts: pass --allow-remote if the network keeps others out"
+        "--http-listen {0} can be reached from other machines, and there are no accounts: pass --allow-remote if the network keeps others out"
     )]
     NotLoopback(SocketAddr),
+    /// The cluster link may not be so.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The certificates of the cluster link.
+    #[error("the certificates of the cluster link: {0}")]
+    Tls(#[from] TlsError),
+    /// The secret of the cluster.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
     /// The HTTP port cannot be had, or was lost.
     #[error("cannot serve HTTP on {address}: {source}")]
     Http {
@@ -67,11 +79,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     if config.migrate_only {
         return migrate(&store).await;
     }
-    for address in [config.http_listen, config.cluster_listen] {
-        if !address.ip().is_loopback() && !config.allow_remote {
-            return Err(ServeError::NotLoopback(address));
-        }
+    if !config.http_listen.ip().is_loopback() && !config.allow_remote {
+        return Err(ServeError::NotLoopback(config.http_listen));
     }
+    let tls = config.cluster_tls().map(ServerTls::start).transpose()?;
+    let link = config.link(config.cookie()?, tls);
+    link.permit(config.cluster_listen)?;
     if config.advertise_http.is_none() && config.http_listen.ip().is_unspecified() {
         tracing::warn!(
             listen = %config.http_listen,
@@ -89,7 +102,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let front = tokio::spawn(http::serve(listener, context));
     announce(&config);
 
-    let led = lead_when_migrated(store, &config, status_sender, &shutdown).await;
+    let led = lead_when_migrated(store, &config, link, status_sender, &shutdown).await;
     shutdown.cancel();
     let served = front.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
     led?;
@@ -99,6 +112,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 async fn lead_when_migrated(
     store: Store,
     config: &Config,
+    link: LinkSettings,
     status: watch::Sender<Arc<ClusterStatus>>,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
@@ -110,8 +124,7 @@ async fn lead_when_migrated(
         address: config.advertise(),
         build: config::BUILD.to_owned(),
         cluster_listen: config.cluster_listen,
-        allow_remote: config.allow_remote,
-        link: config.link(),
+        link,
         dispatch: config.dispatch(),
         document_cache_bytes: config.document_cache_bytes(),
     };
@@ -155,10 +168,19 @@ fn end_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
 /// The one line that says where it can be reached.
 #[allow(clippy::print_stderr)] // meant for whoever started the process, whatever is logged
 fn announce(config: &Config) {
-    let guard =
-        if config.allow_remote { "reachable from other machines, without accounts" } else { "loopback only" };
+    let loopback = |address: SocketAddr| address.ip().is_loopback();
+    let clients = if loopback(config.http_listen) {
+        "loopback only"
+    } else {
+        "reachable from other machines, without accounts"
+    };
+    let workers = match (config.cluster_tls().is_some(), loopback(config.cluster_listen)) {
+        (true, _) => "TLS",
+        (false, true) => "plain text, loopback only",
+        (false, false) => "plain text, reachable from other machines",
+    };
     eprintln!(
-        "coordinator ready: http://{} for clients ({guard}), {} for workers",
+        "coordinator ready: http://{} for clients ({clients}), {} for workers ({workers})",
         config.http_listen, config.cluster_listen
     );
 }

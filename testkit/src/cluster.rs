@@ -37,11 +37,20 @@ pub struct Shape {
     pub worker: Vec<String>,
     /// The database; a fresh one of the shared server if absent.
     pub database: Option<String>,
+    /// The secret that the coordinator and every worker are given; none if absent.
+    pub cookie: Option<String>,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { workers: 2, lanes: 1, coordinator: Vec::new(), worker: Vec::new(), database: None }
+        Self {
+            workers: 2,
+            lanes: 1,
+            coordinator: Vec::new(),
+            worker: Vec::new(),
+            database: None,
+            cookie: None,
+        }
     }
 }
 
@@ -62,6 +71,13 @@ impl Shape {
     #[must_use]
     pub fn worker(mut self, flag: &str) -> Self {
         self.worker.push(flag.to_owned());
+        self
+    }
+
+    /// Gives the coordinator and every worker this secret.
+    #[must_use]
+    pub fn cookie(mut self, cookie: &str) -> Self {
+        self.cookie = Some(cookie.to_owned());
         self
     }
 
@@ -120,6 +136,7 @@ impl Cluster {
         let process =
             Process::start("coordinator", &binaries::path("coordinator"), self.folder.path(), |command| {
                 command
+                    .envs(self.shape.cookie.iter().map(|cookie| ("NETPLANNER_COOKIE", cookie)))
                     .args([
                         "--database-url",
                         &self.database,
@@ -145,7 +162,10 @@ impl Cluster {
         let (link, lanes) = (self.link.to_string(), self.shape.lanes.to_string());
         let name = format!("worker-{}", self.workers.len());
         let process = Process::start(&name, &binaries::path("worker"), self.folder.path(), |command| {
-            command.args(["--coordinator", &link, "--lanes", &lanes]).args(flags)
+            command
+                .envs(self.shape.cookie.iter().map(|cookie| ("NETPLANNER_COOKIE", cookie)))
+                .args(["--coordinator", &link, "--lanes", &lanes])
+                .args(flags)
         })?;
         self.workers.push(Some(process));
         Ok(self.workers.len() - 1)

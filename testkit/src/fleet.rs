@@ -1,5 +1,6 @@
 //! Coordinators, workers and a Postgres, each on a machine of its own as far as the network can tell.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -7,10 +8,15 @@ use cli::client::{Client, ClientError};
 use cli::process::Signal;
 use cli::views::{NewRun, Run, Status};
 use common::clock;
+use common::cookie::Cookie;
+use common::tls::ClientTls;
+use common::transport::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
+use worker::dial::{DialSettings, Target};
 
 use crate::binaries;
+use crate::certificates::{Authority, NodeFiles, Use};
 use crate::cluster::{SOON, TURN};
 use crate::network::{Database, Network, Node};
 use crate::process::Process;
@@ -20,6 +26,12 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// How long one coordinator may take for an answer before the next is asked.
 const ANSWER: Duration = Duration::from_secs(4);
+
+/// The secret of a fleet: beyond loopback there has to be one.
+const COOKIE: &str = "of this fleet";
+
+/// The name that stands for all coordinators where workers know one.
+const NAME: &str = "coordinators";
 
 /// The port of the HTTP front, and of the cluster.
 const PORTS: (u16, u16) = (5020, 5021);
@@ -90,6 +102,26 @@ impl Member {
     }
 }
 
+/// What the members show each other: one certificate for all coordinators, one for all workers.
+struct Certificates {
+    coordinator: NodeFiles,
+    worker: NodeFiles,
+}
+
+impl Certificates {
+    /// For coordinators that are dialled by these names and addresses.
+    fn new(folder: &Path, names: &[String]) -> Result<Self> {
+        let authority = Authority::new()?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (server, client) =
+            (authority.issue(Use::Server, &names)?, authority.issue(Use::Client, &["worker"])?);
+        Ok(Self {
+            coordinator: NodeFiles::write(folder, "coordinator", &authority, &server)?,
+            worker: NodeFiles::write(folder, "worker", &authority, &client)?,
+        })
+    }
+}
+
 /// A running fleet. Everything ends when it is dropped, or with the thread that started it.
 pub struct Fleet {
     /// The coordinators, then the workers: dropped before their network.
@@ -100,6 +132,8 @@ pub struct Fleet {
     pub database: Database,
     /// What is between them.
     pub network: Network,
+    /// What coordinators and workers show each other.
+    certificates: Certificates,
     clients: Vec<Client>,
     shape: Shape,
     folder: TempDir,
@@ -120,8 +154,20 @@ impl Fleet {
         let (coordinators, workers) = (members(shape.coordinators)?, members(shape.workers)?);
         let client = |member: &Member| Client::new(&format!("{}:{}", network.ip(member.node), PORTS.0));
         let clients = coordinators.iter().map(client).collect::<Result<_, ClientError>>()?;
-        let mut fleet =
-            Self { coordinators, workers, database, network, clients, shape, folder, _turn: turn };
+        let ips = coordinators.iter().map(|member| network.ip(member.node).to_string());
+        let names: Vec<String> = ips.chain([NAME.to_owned()]).collect();
+        let certificates = Certificates::new(folder.path(), &names)?;
+        let mut fleet = Self {
+            coordinators,
+            workers,
+            database,
+            network,
+            certificates,
+            clients,
+            shape,
+            folder,
+            _turn: turn,
+        };
         for coordinator in 0..fleet.coordinators.len() {
             fleet.start_coordinator(coordinator)?;
         }
@@ -139,6 +185,7 @@ impl Fleet {
         arguments.extend(["--http-listen".to_owned(), format!("{ip}:{}", PORTS.0)]);
         arguments.extend(["--cluster-listen".to_owned(), format!("{ip}:{}", PORTS.1)]);
         arguments.push("--allow-remote".to_owned());
+        arguments.extend(self.certificates.coordinator.flags());
         arguments.extend(self.shape.coordinator.clone());
         let name = format!("coordinator-{position}");
         let process = self.run_on(self.coordinators[position].node, &name, "coordinator", &arguments)?;
@@ -151,11 +198,11 @@ impl Fleet {
         let node = self.workers[position].node;
         let ips = self.coordinators.iter().map(|member| self.network.ip(member.node));
         let addresses = if self.shape.by_name {
-            let hosts: Vec<String> = ips.map(|ip| format!("{ip} coordinators")).collect();
+            let hosts: Vec<String> = ips.map(|ip| format!("{ip} {NAME}")).collect();
             let file = self.folder.path().join("hosts");
             std::fs::write(&file, hosts.join("\n") + "\n")?;
             self.network.namespace(node).run(&format!("mount --bind {} /etc/hosts", file.display()))?;
-            format!("coordinators:{}", PORTS.1)
+            format!("{NAME}:{}", PORTS.1)
         } else {
             ips.map(|ip| format!("{ip}:{}", PORTS.1)).collect::<Vec<_>>().join(",")
         };
@@ -163,6 +210,7 @@ impl Fleet {
         arguments.extend(["--lanes".to_owned(), self.shape.lanes.to_string()]);
         // every execution of a shard leaves a line
         arguments.extend(["--log".to_owned(), "info,worker::lane=trace".to_owned()]);
+        arguments.extend(self.certificates.worker.flags());
         arguments.extend(self.shape.worker.clone());
         let process = self.run_on(node, &format!("worker-{position}"), "worker", &arguments)?;
         self.workers[position].process = Some(process);
@@ -171,7 +219,8 @@ impl Fleet {
 
     fn run_on(&self, node: Node, name: &str, program: &str, arguments: &[String]) -> Result<Process> {
         let flags = self.network.namespace(node).flags();
-        Process::start(name, std::path::Path::new("nsenter"), self.folder.path(), |command| {
+        Process::start(name, Path::new("nsenter"), self.folder.path(), |command| {
+            command.env("NETPLANNER_COOKIE", COOKIE);
             command.args(flags).arg("--").arg(binaries::path(program)).args(arguments)
         })
     }
@@ -208,6 +257,17 @@ impl Fleet {
     /// The number of the leadership.
     pub async fn epoch(&self) -> Result<i64> {
         self.sql("SELECT epoch::bigint FROM leadership").await
+    }
+
+    /// A connection to a coordinator's cluster port, as a worker makes it.
+    pub async fn dial(&self, position: usize) -> Result<(Connection, Cookie)> {
+        let ip = self.network.ip(self.coordinators[position].node);
+        let cookie = Cookie::from(COOKIE);
+        let tls = ClientTls::start(self.certificates.worker.files.clone())?;
+        let settings =
+            DialSettings { tls: Some(tls), ..DialSettings::on_loopback(Vec::new(), cookie.clone()) };
+        let target = Target { address: (ip, PORTS.1).into(), name: ip.to_string() };
+        Ok((settings.dial(&target).await?, cookie))
     }
 
     /// The client of one coordinator.

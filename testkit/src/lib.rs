@@ -4,6 +4,7 @@
 //! fails.
 
 pub mod binaries;
+pub mod certificates;
 pub mod chaos;
 pub mod cluster;
 pub mod conformance;

@@ -11,6 +11,7 @@ use cli::postgres::{Postgres, RunningPostgres};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
+use crate::certificates::{Issued, put};
 use crate::process::family_cpu_time;
 
 /// A private server in a temporary folder. Everything is gone when it is dropped.
@@ -37,6 +38,10 @@ impl Server {
 
     /// Starts a server with more settings, each `name=value`.
     pub fn with(settings: &[&str]) -> Result<Self> {
+        Self::made(settings, None)
+    }
+
+    fn made(settings: &[&str], certificate: Option<&Issued>) -> Result<Self> {
         sweep();
         let prefix = format!("np-{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/tmp")?;
@@ -45,9 +50,27 @@ impl Server {
         let home = folder.path().join("pg");
         copy_template(&home)?;
         let postgres = Postgres::at(&home)?.with("max_connections=200");
-        let postgres = settings.iter().fold(postgres, |postgres, setting| postgres.with(setting));
+        let mut postgres = settings.iter().fold(postgres, |postgres, setting| postgres.with(setting));
+        if let Some(Issued { certificate, key }) = certificate {
+            let owner = std::fs::metadata(home.join("data"))?;
+            for (file, setting, text) in
+                [("server.crt", "ssl_cert_file", certificate), ("server.key", "ssl_key_file", key)]
+            {
+                let file = folder.path().join(file);
+                put(&file, text)?;
+                // the server insists that the key is its own
+                std::os::unix::fs::chown(&file, Some(owner.uid()), Some(owner.gid()))?;
+                postgres = postgres.with(&format!("{setting}={}", file.display()));
+            }
+        }
         let running = Some(postgres.start()?);
         Ok(Self { running, postgres, home, _folder: folder })
+    }
+
+    /// Starts a server that shows this certificate to whoever comes to `port` of 127.0.0.1.
+    pub fn encrypted(certificate: &Issued, port: u16) -> Result<Self> {
+        let port = format!("port={port}");
+        Self::made(&["fsync=off", "ssl=on", "listen_addresses=127.0.0.1", &port], Some(certificate))
     }
 
     /// Creates a database and says how to connect to it.

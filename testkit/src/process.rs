@@ -82,6 +82,11 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// The file that it logs into.
+    pub fn log_path(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

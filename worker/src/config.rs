@@ -1,9 +1,14 @@
 //! The worker's settings: flags, each with an environment variable, a unit, a default and a reason. The one file of
 //! the worker that reads the environment.
 
+use std::path::PathBuf;
+
 use clap::Parser;
+use common::cookie::{Cookie, CookieError};
+use common::tls::{ClientTls, TlsFiles};
 
 use crate::agent::core::Memory;
+use crate::dial::DialSettings;
 use crate::meter;
 
 /// Computes shards for a NetPlanner coordinator.
@@ -51,9 +56,32 @@ pub struct Config {
     #[arg(long, env = "NETPLANNER_DRAIN_GRACE_S", default_value_t = 30)]
     pub drain_grace_s: u32,
 
-    /// The secret that the coordinator must know too. Between machines it only guards against mistakes.
-    #[arg(long, env = "NETPLANNER_COOKIE", default_value = "netplanner", hide_env_values = true)]
-    pub cookie: String,
+    /// Authorities, in PEM form, one of which must have signed the certificates of coordinators. With the next two the
+    /// link is encrypted and both ends show certificates; needed beyond loopback. The files are looked at again every
+    /// two seconds.
+    #[arg(long, env = "NETPLANNER_CLUSTER_CA", value_name = "FILE", requires_all = ["cluster_cert", "cluster_key"])]
+    pub cluster_ca: Option<PathBuf>,
+
+    /// This worker's certificate, in PEM form; those of intermediate authorities follow it.
+    #[arg(long, env = "NETPLANNER_CLUSTER_CERT", value_name = "FILE", requires_all = ["cluster_ca", "cluster_key"])]
+    pub cluster_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM form, without a password.
+    #[arg(long, env = "NETPLANNER_CLUSTER_KEY", value_name = "FILE", requires_all = ["cluster_ca", "cluster_cert"])]
+    pub cluster_key: Option<PathBuf>,
+
+    /// The name that certificates of coordinators must carry. Default: the host that is dialled.
+    #[arg(long, env = "NETPLANNER_CLUSTER_SERVER_NAME", value_name = "NAME")]
+    pub cluster_server_name: Option<String>,
+
+    /// Speak plain text with coordinators on other machines: the network has to keep others out, also from listening.
+    #[arg(long, env = "NETPLANNER_ALLOW_PLAINTEXT_CLUSTER")]
+    pub allow_plaintext_cluster: bool,
+
+    /// The file with the secret that the coordinator must know too, the second check after certificates. Without a file
+    /// it is NETPLANNER_COOKIE of the environment; without both everybody's, which is good for loopback only.
+    #[arg(long, env = "NETPLANNER_COOKIE_FILE", value_name = "FILE")]
+    pub cookie_file: Option<PathBuf>,
 
     /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `info,worker=debug`.
     #[arg(long, env = "NETPLANNER_LOG", default_value = "info")]
@@ -82,6 +110,33 @@ impl Config {
     /// Threads of the rayon pool, by default one per core.
     pub fn threads(&self) -> u16 {
         self.threads.unwrap_or_else(cores)
+    }
+
+    /// The secret of the cluster.
+    ///
+    /// # Errors
+    /// Where it is said to be somewhere and is not there.
+    pub fn cookie(&self) -> Result<Cookie, CookieError> {
+        // no flag: arguments can be read by everyone on the machine
+        Cookie::find(self.cookie_file.as_deref(), std::env::var_os("NETPLANNER_COOKIE"))
+    }
+
+    /// The certificates of the link, if it has any.
+    pub fn cluster_tls(&self) -> Option<TlsFiles> {
+        let (ca, cert, key) =
+            (self.cluster_ca.clone()?, self.cluster_cert.clone()?, self.cluster_key.clone()?);
+        Some(TlsFiles { ca, cert, key })
+    }
+
+    /// How coordinators are dialled.
+    pub fn dial(&self, cookie: Cookie, tls: Option<ClientTls>) -> DialSettings {
+        DialSettings {
+            coordinators: self.coordinator.clone(),
+            cookie,
+            tls,
+            server_name: self.cluster_server_name.clone(),
+            plaintext_beyond_loopback: self.allow_plaintext_cluster,
+        }
     }
 
     /// The name of this machine, for people.

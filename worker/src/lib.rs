@@ -1,6 +1,6 @@
 //! NetPlanner's worker: holds leases, computes shards.
 //!
-//! The [`agent`] speaks with the coordinator over the [`link`] and gives tasks to the [`executor`], whose lanes
+//! The [`agent`] speaks with the coordinator over the [`link`], which [`dial`]s it, and gives tasks to the [`executor`], whose lanes
 //! compute. It has no database and decides nothing: whatever it says can be lost or repeated, and it says it again.
 
 pub mod agent;
@@ -8,6 +8,7 @@ pub mod cache;
 pub mod compute;
 pub mod config;
 pub mod desk;
+pub mod dial;
 pub mod executor;
 pub mod lane;
 pub mod link;
@@ -18,8 +19,10 @@ use std::time::Duration;
 
 use algorithms::ErasedAlgorithm;
 use common::algorithm::{AlgorithmDescriptor, InputRole, StageDescriptor};
+use common::cookie::CookieError;
 use common::ids::WorkerId;
 use common::limits::MESSAGE_BYTES;
+use common::tls::{ClientTls, TlsError};
 use ractor::Actor;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -31,6 +34,7 @@ use agent::event::Exit;
 use agent::library::Catalogue;
 use compute::Compute;
 use config::Config;
+use dial::DialError;
 use link::LinkSettings;
 
 /// Exit code after a lane that does not return: whatever runs workers starts this one again.
@@ -54,6 +58,15 @@ pub enum WorkerError {
     /// A schema that is no JSON.
     #[error("an algorithm's description cannot be written: {0}")]
     Description(#[from] serde_json::Error),
+    /// A coordinator may not be dialled so.
+    #[error("--coordinator: {0}")]
+    Dial(#[from] DialError),
+    /// The certificates of the cluster link.
+    #[error("the certificates of the cluster link: {0}")]
+    Tls(#[from] TlsError),
+    /// The secret of the cluster.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
 }
 
 /// Runs a worker that offers `catalogue` until it is asked to end. Returns the exit code.
@@ -75,6 +88,9 @@ pub fn run(config: &Config, catalogue: Vec<Box<dyn ErasedAlgorithm>>) -> Result<
 async fn work(config: &Config, catalogue: Vec<Box<dyn ErasedAlgorithm>>) -> Result<Exit, WorkerError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let tls = config.cluster_tls().map(ClientTls::start).transpose()?;
+    let dial = config.dial(config.cookie()?, tls);
+    dial.permit_literal()?;
     let catalogue: Catalogue = catalogue.into_iter().map(Arc::from).collect();
     let algorithms = describe(&catalogue)?;
     if algorithms.len() > MESSAGE_BYTES / 2 {
@@ -97,8 +113,7 @@ async fn work(config: &Config, catalogue: Vec<Box<dyn ErasedAlgorithm>>) -> Resu
     let cache_bytes = mib(config.cache_mib);
     let settings = AgentSettings { worker, identity, catalogue, compute, cache_bytes, link, exit };
     let (agent, _) = Actor::spawn(None, Agent, settings).await?;
-    let link =
-        LinkSettings { coordinators: config.coordinator.clone(), cookie: config.cookie.clone(), worker };
+    let link = LinkSettings { dial, worker };
     let link = tokio::spawn(link::keep(link, agent.clone(), commands));
     info!(%worker, lanes = config.lanes(), coordinator = ?config.coordinator, build = config::BUILD, "this worker is up");
 

@@ -6,24 +6,21 @@
 //! gives away what no worker claims within two seconds. Every connection has a new node name and a number, its
 //! incarnation, so that news of an earlier one cannot be mistaken.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::clock::{self, Timestamp};
 use common::ids::WorkerId;
 use common::protocol::worker_group;
-use common::transport::{self, Node, SessionEvent};
+use common::tls::Fault;
+use common::transport::{Node, SessionEvent};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use ractor::{ActorCell, ActorRef, pg};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::agent::actor::AgentInput;
-
-/// Time for one address to answer.
-const DIAL: Duration = Duration::from_secs(3);
+use crate::dial::{DialError, DialSettings, Target};
 
 /// Time for a connection to become a session.
 const READY: Duration = Duration::from_secs(5);
@@ -38,16 +35,17 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 /// How often names are resolved anew while nobody lets this worker in: pods come and go.
 const RESOLVE: Duration = Duration::from_secs(2);
 
+/// How often in a row a connection may end before it is ready until that is no chance.
+const AGAIN: u32 = 3;
+
 /// A session of this length shows that the address is good.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
 
 /// Settings of the link.
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
-    /// `host:port`, one or several.
-    pub coordinators: Vec<String>,
-    /// The secret that both ends must know.
-    pub cookie: String,
+    /// Whom to dial, and how.
+    pub dial: DialSettings,
     /// Who dials.
     pub worker: WorkerId,
 }
@@ -109,17 +107,16 @@ impl Dialler {
     /// Tries all addresses until one of them is a session.
     async fn reach(&self) -> Session {
         loop {
-            let addresses = self.resolve().await;
+            let targets = self.settings.dial.resolve().await;
             let others = async {
                 loop {
                     tokio::time::sleep(RESOLVE).await;
-                    if self.resolve().await != addresses {
+                    if self.settings.dial.resolve().await != targets {
                         break;
                     }
                 }
             };
-            let mut courted: FuturesUnordered<_> =
-                addresses.iter().map(|address| self.court(*address)).collect();
+            let mut courted: FuturesUnordered<_> = targets.iter().map(|target| self.court(target)).collect();
             tokio::select! {
                 Some(session) = courted.next() => return session,
                 () = others => {}
@@ -128,48 +125,35 @@ impl Dialler {
     }
 
     /// Tries one address until it is a session.
-    async fn court(&self, address: SocketAddr) -> Session {
+    async fn court(&self, target: &Target) -> Session {
         let mut pause = Pause::default();
         loop {
-            match self.attempt(address).await {
+            match self.attempt(target).await {
                 Ok(session) => return session,
-                Err(error) => pause.log(address, &error),
+                Err(error) => pause.log(target, &error),
             }
             tokio::time::sleep(pause.next()).await;
         }
     }
 
-    async fn attempt(&self, address: SocketAddr) -> std::io::Result<Session> {
-        let tcp = dial(address).await?;
-        let LinkSettings { worker, cookie, .. } = &self.settings;
+    async fn attempt(&self, target: &Target) -> Result<Session, DialError> {
+        let LinkSettings { worker, dial } = &self.settings;
+        let connection = dial.dial(target).await?;
         let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("worker-{worker}-{incarnation}");
-        let mut node = Node::start(name, cookie.clone()).await.map_err(std::io::Error::other)?;
+        let mut node = Node::start(name, dial.cookie.reveal().to_owned()).await?;
         // Joined before the session begins, so that the leader knows the agent by the time it hears from it.
         let member = Member::join(worker_group(*worker, incarnation), self.agent.get_cell());
-        node.adopt(tcp, false, ());
+        let witness = node.adopt(connection, false, ());
         match tokio::time::timeout(READY, ready(&mut node)).await {
-            Ok(true) => Ok(Session { address, incarnation, node, member }),
+            Ok(true) => Ok(Session { address: target.address, incarnation, node, member }),
+            // however the connection ended, that it did tells less than why it was refused
             Ok(false) => {
-                Err(std::io::Error::other("it does not let this worker in: is the cookie the same?"))
+                let why = witness.saw().filter(|fault| fault.is_lasting());
+                Err(DialError::Peer(why.cloned().unwrap_or(Fault::Cookie)))
             }
-            Err(_) => Err(std::io::Error::other("it accepts connections and says nothing")),
+            Err(_) => Err(DialError::Peer(Fault::Silent)),
         }
-    }
-
-    /// The addresses of all names, each once.
-    async fn resolve(&self) -> Vec<SocketAddr> {
-        let mut addresses = Vec::new();
-        for coordinator in &self.settings.coordinators {
-            match tokio::net::lookup_host(coordinator).await {
-                Ok(found) => addresses.extend(found),
-                Err(error) => debug!(coordinator, %error, "a coordinator's name does not resolve"),
-            }
-        }
-        // names resolve in changing order
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses
     }
 }
 
@@ -194,7 +178,7 @@ impl Drop for Member {
 
 /// A connection to a coordinator that let this worker in.
 struct Session {
-    address: SocketAddr,
+    address: std::net::SocketAddr,
     incarnation: u32,
     node: Node,
     member: Member,
@@ -238,18 +222,13 @@ async fn closed(node: &mut Node) {
     while !matches!(node.next().await, Some(SessionEvent::Closed(_)) | None) {}
 }
 
-async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let tcp = tokio::time::timeout(DIAL, TcpStream::connect(address)).await??;
-    transport::prepare(&tcp)?;
-    Ok(tcp)
-}
-
 /// The growing, jittered pause between attempts.
 #[derive(Debug, Default)]
 struct Pause {
     failures: u32,
     refused: bool,
-    told: bool,
+    /// What was told last, and how often it happened since.
+    told: Option<(String, u32)>,
 }
 
 impl Pause {
@@ -260,14 +239,28 @@ impl Pause {
         self.refused = end == Ended::Refused;
     }
 
-    /// Says once that nobody answers, and not every few seconds.
-    fn log(&mut self, address: SocketAddr, error: &std::io::Error) {
-        if self.told {
-            debug!(%address, %error, "a coordinator does not answer");
-        } else {
-            info!(%address, %error, "a coordinator does not answer; trying on");
-            self.told = true;
+    /// Says each trouble once, and not every second for as long as it lasts.
+    fn log(&mut self, target: &Target, trouble: &DialError) {
+        let Target { address, .. } = target;
+        let text = trouble.to_string();
+        if let Some((told, times)) = &mut self.told
+            && *told == text
+        {
+            *times += 1;
+            // a leader that makes way ends connections, too; it does not do so again and again
+            if *times == AGAIN && matches!(trouble, DialError::Peer(Fault::Cookie)) {
+                error!(%address, "a coordinator does not let this worker in: {text}; trying on");
+            } else {
+                debug!(%address, "a coordinator cannot be reached: {text}");
+            }
+            return;
         }
+        if trouble.is_lasting() {
+            error!(%address, "a coordinator cannot be reached: {text}; trying on");
+        } else {
+            info!(%address, "a coordinator does not answer: {text}; trying on");
+        }
+        self.told = Some((text, 0));
     }
 
     fn next(&mut self) -> Duration {

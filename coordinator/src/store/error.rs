@@ -99,6 +99,10 @@ impl From<tokio_postgres::Error> for StoreError {
                 _ if error.to_string().starts_with("error communicating") => {
                     Self::Unavailable(error.to_string())
                 }
+                // encryption that the server does not offer, above all
+                _ if error.to_string().starts_with("error performing TLS") => {
+                    Self::Unavailable(error.to_string())
+                }
                 _ if error.to_string().starts_with("error connecting") => {
                     Self::Unavailable(error.to_string())
                 }

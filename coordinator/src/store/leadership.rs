@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::NOTIFY_CLUSTER;
-use super::connection::{self, LEADER_NAME};
+use super::connection::{self, Address, LEADER_NAME};
 use super::error::{Result, StoreError};
 use super::{Store, connection::named, janitor};
 
@@ -85,14 +85,14 @@ impl Store {
     /// # Errors
     /// Only what waiting cannot cure.
     pub async fn lead(&self, me: LeaderInfo) -> Result<Leadership> {
-        let config = named(
-            &self.config,
+        let address = named(
+            &self.address,
             STAND_BY_NAME,
             &[("idle_session_timeout", IDLE_MS), ("statement_timeout", 2_000), ("lock_timeout", 500)],
         );
         let mut quiet = false;
         loop {
-            match self.stand_by(&config, &me).await {
+            match self.stand_by(&address, &me).await {
                 Ok(leadership) => return Ok(leadership),
                 Err(StoreError::Internal(detail)) => return Err(StoreError::Internal(detail)),
                 Err(error) => {
@@ -115,9 +115,9 @@ impl Store {
     }
 
     /// Asks for the lock on one connection until it is given.
-    async fn stand_by(&self, config: &tokio_postgres::Config, me: &LeaderInfo) -> Result<Leadership> {
+    async fn stand_by(&self, address: &Address, me: &LeaderInfo) -> Result<Leadership> {
         let silence = |_| StoreError::Unavailable("no answer within two seconds".to_owned());
-        let client = connection::dedicated(config).await?;
+        let client = connection::dedicated(address).await?;
         loop {
             let asked = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]);
             if timeout(SILENCE, asked).await.map_err(silence)??.get(0) {

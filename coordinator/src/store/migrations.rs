@@ -1,8 +1,6 @@
 //! The schema: the files of `migrations/`, embedded, applied in order by one process at a time.
 
-use tokio_postgres::Config;
-
-use super::connection;
+use super::connection::{self, Address};
 use super::error::{Result, StoreError};
 
 /// Key of the advisory lock under which migrations run (`netplmig` in ASCII).
@@ -13,10 +11,10 @@ mod embedded {
 }
 
 /// Applies what is missing.
-pub(super) async fn apply(config: &Config) -> Result<()> {
+pub(super) async fn apply(address: &Address) -> Result<()> {
     // no statement_timeout: a migration may take its time, and so may the process that holds the lock
-    let config = connection::named(config, "netplanner migration", &[]);
-    let mut client = connection::dedicated(&config).await?;
+    let address = connection::named(address, "netplanner migration", &[]);
+    let mut client = connection::dedicated(&address).await?;
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     let report = embedded::migrations::runner().run_async(&mut client).await.map_err(|error| match error.kind() {
         refinery::error::Kind::DivergentVersion(migration, _) | refinery::error::Kind::MissingVersion(migration) => {

@@ -7,6 +7,7 @@ pub mod algorithms;
 pub mod cluster;
 mod connection;
 pub mod documents;
+mod encryption;
 pub mod error;
 pub mod events;
 pub mod idempotency;
@@ -94,7 +95,7 @@ pub struct Store {
     /// Connections that requests cannot take from the leader.
     leaders_pool: Pool,
     bounds: Bounds,
-    config: tokio_postgres::Config,
+    address: connection::Address,
     notices: broadcast::Sender<Notice>,
     /// Longest wait for a connection of the pool.
     patience: Duration,
@@ -117,14 +118,14 @@ impl Store {
     /// `Settings` for a URL that is none.
     #[allow(clippy::unused_async)] // spawns the listener: has to run on a runtime
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
-        let config = connection::config(settings)?;
+        let address = connection::address(settings)?;
         // a third for the leader: whatever clients do, workers get their documents
         let leaders = (settings.pool_size / 3).max(2);
-        let pool = connection::pool(&config, settings, settings.pool_size.saturating_sub(leaders))?;
-        let leaders_pool = connection::pool(&config, settings, leaders)?;
+        let pool = connection::pool(&address, settings, settings.pool_size.saturating_sub(leaders))?;
+        let leaders_pool = connection::pool(&address, settings, leaders)?;
         let (notices, _) = broadcast::channel(notifications::BACKLOG);
         let ended = CancellationToken::new();
-        tokio::spawn(notifications::listen(config.clone(), notices.clone(), ended.clone()));
+        tokio::spawn(notifications::listen(address.clone(), notices.clone(), ended.clone()));
         if let Some(contradiction) = settings.retention.contradiction() {
             return Err(StoreError::Settings(contradiction));
         }
@@ -132,7 +133,7 @@ impl Store {
             pool,
             leaders_pool,
             bounds: settings.bounds,
-            config,
+            address,
             notices,
             patience: settings.connect_timeout,
             retention: settings.retention,
@@ -152,7 +153,7 @@ impl Store {
     /// # Errors
     /// `Settings` if the database was migrated by a newer or a changed release.
     pub async fn migrate(&self) -> Result<()> {
-        migrations::apply(&self.config).await?;
+        migrations::apply(&self.address).await?;
         partitions::make_ahead(&**self.client().await?).await
     }
 

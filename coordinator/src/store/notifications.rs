@@ -7,9 +7,10 @@ use std::time::Duration;
 use common::ids::RunId;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::broadcast;
-use tokio_postgres::{AsyncMessage, Config};
+use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Address;
 use super::error::Result;
 use super::{Store, connection};
 
@@ -51,14 +52,14 @@ impl Store {
 }
 
 /// Listens until `ended`, over all outages.
-pub(super) async fn listen(config: Config, notices: broadcast::Sender<Notice>, ended: CancellationToken) {
+pub(super) async fn listen(address: Address, notices: broadcast::Sender<Notice>, ended: CancellationToken) {
     const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-    let config = connection::named(&config, "netplanner listener", &[]);
+    let address = connection::named(&address, "netplanner listener", &[]);
     let mut pause = Duration::from_millis(100);
     let mut quiet = false;
     loop {
         let listening = async {
-            match session(&config, &notices).await {
+            match session(&address, &notices).await {
                 Ok(()) => {
                     tracing::info!("the connection for notices ended; connecting again");
                     true
@@ -86,8 +87,8 @@ pub(super) async fn listen(config: Config, notices: broadcast::Sender<Notice>, e
 }
 
 /// One connection, until it ends; an error if it could not be made.
-async fn session(config: &Config, notices: &broadcast::Sender<Notice>) -> Result<()> {
-    let (client, mut connection) = connection::open(config).await?;
+async fn session(address: &Address, notices: &broadcast::Sender<Notice>) -> Result<()> {
+    let (client, mut connection) = connection::open(address).await?;
     let messages = stream::poll_fn(move |context| connection.poll_message(context));
     tokio::pin!(messages);
     // the statement's answer comes through the connection that this task drives itself

@@ -7,7 +7,6 @@ use common::ids::RunId;
 use deadpool_postgres::{Object, Transaction};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
@@ -97,6 +96,7 @@ impl Store {
             });
         }
         let mut client = self.client().await?;
+        let tls = self.address.tls.clone();
         let path = path.to_owned();
         // on a task of its own: where the caller stops waiting, the server shall stop as well
         let abandoned = CancellationToken::new();
@@ -108,7 +108,7 @@ impl Store {
                 () = abandoned.cancelled() => {
                     // not back into the pool: the cancellation may arrive when the next statement runs
                     drop(Object::take(client));
-                    cancel.cancel_query(NoTls).await?;
+                    cancel.cancel_query(tls).await?;
                     Err(StoreError::Timeout)
                 }
             }

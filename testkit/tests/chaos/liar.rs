@@ -1,4 +1,4 @@
-//! A worker that knows the cookie and lies: its words are counted as oddities and change nothing.
+//! A worker that has a certificate, knows the cookie and lies: its words are counted as oddities and change nothing.
 
 use std::time::Duration;
 
@@ -9,17 +9,13 @@ use common::protocol::{
     ShardResult, WorkerFact, worker_group,
 };
 use common::run::{TaskError, TaskErrorKind};
-use common::transport::{self, Node, SessionEvent};
+use common::transport::{Node, SessionEvent};
 use common::wire::{self, Frame};
 use ractor::{Actor, ActorProcessingErr, ActorRef, pg};
 use testkit::cluster::SOON;
 use testkit::fleet::{Fleet, Shape};
-use tokio::net::TcpStream;
 
 use crate::{RUN, Runs, fleet, spin};
-
-/// What both ends take where nobody sets it.
-const COOKIE: &str = "netplanner";
 
 /// Hears what the leader says and does nothing of it.
 struct Deaf;
@@ -44,14 +40,13 @@ struct Liar {
 impl Liar {
     async fn connect(fleet: &Fleet) -> Self {
         let leader = fleet.leader().await.unwrap();
-        let address = (fleet.network.ip(fleet.coordinators[leader].node), 5021);
         let worker = WorkerId(uuid::Uuid::new_v4());
         let (agent, _) = Actor::spawn(None, Deaf, ()).await.unwrap();
         pg::join(worker_group(worker, 1), vec![agent.get_cell()]);
-        let mut node = Node::start(format!("worker-{worker}-1"), COOKIE.to_owned()).await.unwrap();
-        let tcp = TcpStream::connect(address).await.unwrap();
-        transport::prepare(&tcp).unwrap();
-        node.adopt(tcp, false, ());
+        let (connection, cookie) = fleet.dial(leader).await.unwrap();
+        let name = format!("worker-{worker}-1");
+        let mut node = Node::start(name, cookie.reveal().to_owned()).await.unwrap();
+        node.adopt(connection, false, ());
         let ready = async { while !matches!(node.next().await.unwrap(), SessionEvent::Ready(_)) {} };
         tokio::time::timeout(SOON, ready).await.unwrap();
         let found = async {

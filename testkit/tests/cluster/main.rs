@@ -6,6 +6,7 @@ mod backup;
 mod commands;
 mod database;
 mod deaths;
+mod encryption;
 mod failures;
 mod life;
 mod light;

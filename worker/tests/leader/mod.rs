@@ -71,12 +71,13 @@ impl Leader {
     /// Begins to lead. With an address, on that address.
     pub async fn start(epoch: u32, address: Option<SocketAddr>) -> Self {
         let address = address.unwrap_or_else(|| "127.0.0.1:0".parse().unwrap());
-        let listener = link::bind(address, false).await.unwrap();
+        let settings = LinkSettings::new(COOKIE);
+        let listener = link::bind(address, &settings).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, said) = mpsc::unbounded_channel();
         let (gateway, _) = Actor::spawn(None, Gateway(sender), ()).await.unwrap();
         let shutdown = CancellationToken::new();
-        let serving = link::serve(listener, LinkSettings::new(COOKIE), shutdown.clone());
+        let serving = link::serve(listener, settings, shutdown.clone());
         let link = tokio::spawn(async move { serving.await.unwrap() });
         Self {
             address,
@@ -302,7 +303,8 @@ pub struct WorkerProcess(pub Child);
 impl WorkerProcess {
     pub fn start(coordinator: &str, cookie: &str, flags: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_worker"))
-            .args(["--coordinator", coordinator, "--cookie", cookie, "--threads", "1"])
+            .env("NETPLANNER_COOKIE", cookie)
+            .args(["--coordinator", coordinator, "--threads", "1"])
             .args(flags)
             .stdin(Stdio::null())
             .spawn()

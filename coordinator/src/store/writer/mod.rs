@@ -108,7 +108,7 @@ impl Store {
     /// A connection through which leadership `epoch` writes, without a queue: the writer has one of its own.
     #[must_use]
     pub fn pen(&self, epoch: Epoch) -> Connection {
-        Connection::new(&self.config, epoch)
+        Connection::new(&self.address, epoch)
     }
 
     /// Starts the writer of a leadership. It cancels [`Leadership::lost`] when it is fenced.

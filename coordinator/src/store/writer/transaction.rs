@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use common::ids::{ContentHash, Epoch, RunId, StageIndex};
 use tokio::time::timeout;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config};
 use uuid::Uuid;
 
 use super::batch::{self, Changes, Found, FoundRun, Spoiled, Waiting};
 use super::fact::{Fact, Written};
 use super::rows::{self, Counts, Unchecked};
 use super::statements::Statements;
-use crate::store::connection::{LEADER_NAME, dedicated, named};
+use crate::store::connection::{Address, LEADER_NAME, dedicated, named};
 use crate::store::documents::hash_of;
 use crate::store::error::StoreError;
 use crate::store::runs::phase;
@@ -71,7 +71,7 @@ impl Insert {
 
 /// The writer's connection, made when it is needed.
 pub struct Connection {
-    config: Config,
+    address: Address,
     name: String,
     epoch: Epoch,
     open: Option<Open>,
@@ -83,10 +83,10 @@ struct Open {
 }
 
 impl Connection {
-    pub(super) fn new(config: &Config, epoch: Epoch) -> Self {
+    pub(super) fn new(address: &Address, epoch: Epoch) -> Self {
         let name = format!("{LEADER_NAME}{epoch} writer");
-        let config = named(
-            config,
+        let address = named(
+            address,
             &name,
             &[
                 ("statement_timeout", STATEMENT.as_millis()),
@@ -94,7 +94,7 @@ impl Connection {
                 ("idle_in_transaction_session_timeout", 10_000),
             ],
         );
-        Self { config, name, epoch, open: None }
+        Self { address, name, epoch, open: None }
     }
 
     /// Tries to write `facts` as batch `number` of this leadership.
@@ -123,7 +123,7 @@ impl Connection {
 
     async fn open(&mut self) -> Result<&Open, StoreError> {
         if self.open.as_ref().is_none_or(|open| open.client.is_closed()) {
-            let client = dedicated(&self.config).await?;
+            let client = dedicated(&self.address).await?;
             // an earlier connection of this writer that broke may still hold locks on the server's side
             client
                 .execute(
