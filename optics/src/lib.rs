@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment. Documents are what is stored and exchanged; [`network::Network`] is a
 //! document made fit for computing (indices instead of ids).
 
+pub mod clusters;
 pub mod decibel;
 pub mod design;
 pub mod equipment;
@@ -15,6 +16,7 @@ pub mod grid;
 pub mod grooming;
 pub mod import;
 pub mod line;
+pub mod manual_grooming;
 pub mod network;
 pub mod path_request;
 pub mod paths;
