@@ -4,6 +4,7 @@
 
 mod csv;
 mod geojson;
+mod grooming;
 mod html;
 mod layout;
 mod quality;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::grooming::GroomingReport;
 use crate::quality::QualityReport;
 use crate::report::PlanReport;
 use crate::topology::Topology;
@@ -27,7 +29,7 @@ pub enum ResultFormat {
     Svg,
     /// A page with everything, without anything from elsewhere.
     Html,
-    /// The lightpaths of a plan, or the routes of a quality report, as a table.
+    /// The lightpaths of a plan, the routes of a quality report, or the grooming table, as a table.
     Csv,
     /// Nodes, links and lightpaths as geographical features (RFC 7946).
     GeoJson,
@@ -83,8 +85,8 @@ pub enum ExportError {
     /// The workbook could not be written.
     #[error("the workbook could not be written: {0}")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
-    /// A quality report is a table: it has no map and no page.
-    #[error("a quality report is shown as csv or xlsx, not as {}", .0.extension())]
+    /// A quality report or grooming is a table: it has no map and no page.
+    #[error("a quality report or grooming is shown as csv or xlsx, not as {}", .0.extension())]
     OnlyTables(ResultFormat),
     /// The report could not be written as JSON.
     #[error("the features could not be written: {0}")]
@@ -121,6 +123,27 @@ pub fn export_quality(format: ResultFormat, report: &QualityReport) -> Result<Ve
             Err(ExportError::OnlyTables(format))
         }
     }
+}
+
+/// Gives a grooming in `format`: [`ResultFormat::Csv`], its table, or [`ResultFormat::Xlsx`], a sheet for each part.
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export_grooming(format: ResultFormat, report: &GroomingReport) -> Result<Vec<u8>, ExportError> {
+    match format {
+        ResultFormat::Csv => Ok(grooming::table(report).into_bytes()),
+        ResultFormat::Xlsx => grooming::workbook(report),
+        ResultFormat::Svg | ResultFormat::Html | ResultFormat::GeoJson => {
+            Err(ExportError::OnlyTables(format))
+        }
+    }
+}
+
+/// The grooming that a run's report is, or has in a field; none if there is none.
+#[must_use]
+pub fn grooming_report_in(report: &Value) -> Option<GroomingReport> {
+    let own = |value: &Value| serde_json::from_value(value.clone()).ok();
+    own(report).or_else(|| report.as_object()?.values().find_map(own))
 }
 
 /// The quality report that a run's report is; none if it is another.
