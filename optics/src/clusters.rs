@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Findings};
-use crate::topology::Topology;
+use crate::topology::{NodeKind, Topology};
 
 /// Most clusters of a document.
 pub const MAX_CLUSTERS: usize = 10_000;
@@ -91,7 +91,7 @@ impl ClusterSet {
     }
 }
 
-/// What is wrong with `set` on `topology`: unknown nodes, a node in two places, no gateway, a subnode that reaches no
+/// What is wrong with `set` on `topology`: unknown nodes, a node in two places, no gateway or one that only amplifies, a subnode that reaches no
 /// gateway inside its cluster. Near-linear in nodes and links.
 #[must_use]
 pub fn validate_clusters(set: &ClusterSet, topology: &Topology) -> Vec<Finding> {
@@ -101,7 +101,8 @@ pub fn validate_clusters(set: &ClusterSet, topology: &Topology) -> Vec<Finding> 
         found.error("TOO_MANY", "/clusters", detail);
         return found.into_vec();
     }
-    let known: BTreeSet<&str> = topology.nodes.iter().map(|node| node.id.as_str()).collect();
+    let known: BTreeMap<&str, NodeKind> =
+        topology.nodes.iter().map(|node| (node.id.as_str(), node.kind)).collect();
     let mut ids = BTreeSet::new();
     let mut member_of: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, cluster) in set.clusters.iter().enumerate() {
@@ -118,8 +119,16 @@ pub fn validate_clusters(set: &ClusterSet, topology: &Topology) -> Vec<Finding> 
         for (field, nodes) in [("gateways", &cluster.gateways), ("subnodes", &cluster.subnodes)] {
             for (k, node) in nodes.iter().enumerate() {
                 let place = format!("{at}/{field}/{k}");
-                if !known.contains(node.as_str()) {
+                let Some(kind) = known.get(node.as_str()) else {
                     found.error("UNKNOWN_NODE", place, format!("node `{node}` does not exist"));
+                    continue;
+                };
+                if *kind == NodeKind::Ila && field == "gateways" {
+                    found.error(
+                        "GATEWAY_KIND",
+                        place,
+                        format!("`{node}` only amplifies: nothing ends there"),
+                    );
                 } else if let Some(other) = member_of.insert(node, i) {
                     let other = &set.clusters[other].id;
                     found.error(
@@ -221,6 +230,10 @@ mod tests {
         expect(&[Cluster::new("c", &["G"], &["X"])], "UNKNOWN_NODE", "/clusters/0/subnodes/0");
         expect(&[Cluster::new("c", &["G"], &["A", "G"])], "CLUSTER_OVERLAP", "/clusters/0/subnodes/1");
         expect(&[Cluster::new("c", &["G"], &["B"])], "CLUSTER_DISCONNECTED", "/clusters/0/subnodes/0");
+        let mut amplifying = topology();
+        amplifying.nodes[0].kind = NodeKind::Ila;
+        let set = ClusterSet { clusters: vec![Cluster::new("c", &["G"], &[])] };
+        assert_eq!(validate_clusters(&set, &amplifying)[0].code, "GATEWAY_KIND");
         let twice = [Cluster::new("c", &["G"], &["A"]), Cluster::new("c", &["C"], &["A"])];
         assert_eq!(codes(&twice).len(), 2, "same id, same node");
     }

@@ -7,7 +7,7 @@ use super::{Case, Found};
 use crate::clusters::{MAIN, validate_clusters};
 use crate::finding::Finding;
 use crate::grooming::{Connection, SplitService, SubMatrix};
-use crate::topology::{Link, Topology};
+use crate::topology::{Link, NodeKind, Topology};
 use crate::traffic::{Demand, Disjointness, Protection, Restoration, ServiceType};
 
 pub(super) fn check(case: &Case<'_>, topology: &Topology, found: &mut Found) {
@@ -26,12 +26,18 @@ pub(super) fn check(case: &Case<'_>, topology: &Topology, found: &mut Found) {
     for finding in validate_clusters(&set, topology).iter().filter(|finding| Finding::is_error(finding)) {
         found.add("MATRIX", &finding.pointer, &finding.detail);
     }
-    check_matrices(case, found);
+    let amplifying: BTreeSet<&str> = topology
+        .nodes
+        .iter()
+        .filter(|node| node.kind == NodeKind::Ila)
+        .map(|node| node.id.as_str())
+        .collect();
+    check_matrices(case, &amplifying, found);
     check_services(case, found);
     check_connections(case, topology, found);
 }
 
-fn check_matrices(case: &Case<'_>, found: &mut Found) {
+fn check_matrices(case: &Case<'_>, amplifying: &BTreeSet<&str>, found: &mut Found) {
     let mut ids = BTreeSet::new();
     let mut demands = BTreeSet::new();
     let mut services = BTreeSet::new();
@@ -48,6 +54,13 @@ fn check_matrices(case: &Case<'_>, found: &mut Found) {
                 found.add("MATRIX", &demand.id, "two demands have this id");
             }
             for end in [&demand.a, &demand.b] {
+                if amplifying.contains(end.as_str()) {
+                    found.add(
+                        "MATRIX",
+                        &demand.id,
+                        format!("nothing can end at {end}, which only amplifies"),
+                    );
+                }
                 if cluster.is_some_and(|cluster| !cluster.has(end)) {
                     found.add("MATRIX", &demand.id, format!("{end} is not in cluster {id}"));
                 }

@@ -1,6 +1,7 @@
 //! Collects traffic at gateways: leaves of the network, clusters as given, and corners, until there is nothing to collect.
 //!
-//! * A *leaf* has one neighbour: all its traffic goes over it.
+//! * A *leaf* has one neighbour: all its traffic goes over it, and is collected there, or at the next node on that way where
+//!   that one only amplifies.
 //! * A *cluster* collects its subnodes at the nearest of its gateways.
 //! * A *corner* is a chain of nodes with two neighbours each whose ends hang on one common node: a ring with one way out.
 //!
@@ -37,9 +38,9 @@ pub fn collect(
     let mut collector = Collector { graph, riders, runs: Vec::new() };
     let mut clusters: Vec<&Cluster> = clusters.iter().rev().collect();
     loop {
-        while let Some((leaf, gateway)) = collector.leaf() {
+        while let Some((members, gateway)) = collector.leaf() {
             control.check()?;
-            collector.gather(&[leaf], &[gateway]);
+            collector.gather(&members, &[gateway]);
         }
         control.check()?;
         if let Some(cluster) = clusters.pop() {
@@ -63,9 +64,22 @@ struct Collector<'g, 'a> {
 }
 
 impl Collector<'_, '_> {
-    /// The first node with one neighbour, and that. Of two nodes that have only each other the first.
-    fn leaf(&self) -> Option<(usize, usize)> {
-        self.graph.nodes().find_map(|node| Some((node, self.graph.only_neighbour(node)?)))
+    /// The first node with one neighbour, and where its traffic can be groomed: there, or at the next node on that way
+    /// which does not only amplify; with the nodes before it. Of two nodes that have only each other the first.
+    fn leaf(&self) -> Option<(Vec<usize>, usize)> {
+        self.graph.nodes().find_map(|leaf| {
+            let mut members = vec![leaf];
+            let (mut before, mut at) = (leaf, self.graph.only_neighbour(leaf)?);
+            while !self.graph.can_groom(at) {
+                members.push(at);
+                let next = self.graph.neighbours(at).into_iter().find(|&node| node != before)?;
+                if members.contains(&next) {
+                    return None;
+                }
+                (before, at) = (at, next);
+            }
+            Some((members, at))
+        })
     }
 
     /// The first chain of at least two nodes with two neighbours each that hangs on one node, and that.
@@ -97,6 +111,7 @@ impl Collector<'_, '_> {
             if let [one, other] = outside.as_slice()
                 && one == other
                 && chain.len() > 1
+                && self.graph.can_groom(*one)
             {
                 return Some((chain.into_iter().collect(), *one));
             }

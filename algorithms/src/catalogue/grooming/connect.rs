@@ -125,15 +125,11 @@ impl<'a> Queue<'a> {
     }
 
     fn next(&mut self) -> Option<Rider> {
-        let touching = self.anchor.iter().filter_map(|node| self.touching.get(node)?.first());
-        let rank = match touching.min() {
-            Some(&rank) => rank,
-            None => {
-                let rank = *self.waiting.first()?;
-                self.anchor = self.riders[self.ranked[rank]].ends;
-                rank
-            }
-        };
+        let touching = self.anchor.iter().filter_map(|node| self.touching.get(node)?.first()).min().copied();
+        let rank = touching.or_else(|| self.waiting.first().copied())?;
+        if touching.is_none() {
+            self.anchor = self.riders[self.ranked[rank]].ends;
+        }
         let rider = self.riders[self.ranked[rank]];
         self.waiting.remove(&rank);
         for node in rider.ends {

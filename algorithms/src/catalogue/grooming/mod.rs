@@ -107,7 +107,7 @@ impl Algorithm for Grooming {
         refuse("traffic", &too_many_lightpaths(&traffic, params.line_rate_gbps))?;
         let clusters = clusters(documents, params, &topology)?;
         let manual = match params.mode {
-            GroomingMode::Manual => Some(documents.parse("grooming")?),
+            GroomingMode::Manual => Some(read_manual(documents, &traffic)?),
             _ => None,
         };
         let inputs = GroomingInputs { topology, traffic, clusters, manual };
@@ -177,8 +177,7 @@ fn clusters(
     params: &GroomingParams,
     topology: &Topology,
 ) -> Result<Vec<Cluster>, AlgorithmError> {
-    let given: Option<ClusterSet> =
-        documents.bytes("clusters").map(|_| documents.parse("clusters")).transpose()?;
+    let given = documents.bytes("clusters").map(|_| read_clusters(documents)).transpose()?;
     if let Some(set) = &given {
         refuse("clusters", &validate_clusters(set, topology))?;
     }
@@ -190,6 +189,29 @@ fn clusters(
         }
         _ => Vec::new(),
     })
+}
+
+/// The document of clusters, ours or that of the original.
+fn read_clusters(documents: &Documents) -> Result<ClusterSet, AlgorithmError> {
+    let document: serde_json::Value = documents.parse("clusters")?;
+    if document.get("clusters").is_some_and(serde_json::Value::is_object) {
+        return ClusterSet::of_netplanner(&document).map_err(|finding| AlgorithmError::InvalidInput {
+            role: "clusters".to_owned(),
+            pointer: finding.pointer,
+            detail: finding.detail,
+        });
+    }
+    documents.parse("clusters")
+}
+
+/// The grooming made by hand: in the form of the original, or a report of ours, from an earlier run or changed.
+fn read_manual(documents: &Documents, traffic: &TrafficMatrix) -> Result<ManualGrooming, AlgorithmError> {
+    let document: serde_json::Value = documents.parse("grooming")?;
+    if document.get("requests").is_some() {
+        let report: GroomingReport = documents.parse("grooming")?;
+        return Ok(ManualGrooming::of(&report, traffic));
+    }
+    documents.parse("grooming")
 }
 
 /// Rates are free numbers: what would need more lightpaths than any network carries is a mistake of units.

@@ -5,7 +5,7 @@
 
 use optics::clusters::Cluster;
 use optics::grooming::{Fill, LINE_RATES_GBPS, SplitService};
-use optics::topology::{Link, Node};
+use optics::topology::{Link, Node, NodeKind};
 use optics::traffic::{
     Demand, Disjointness, Protection, ProtectionSource, Restoration, ServiceGroup, ServiceType,
 };
@@ -261,6 +261,38 @@ fn leaves_and_corners_are_collected_where_they_hang() {
 }
 
 #[test]
+fn nothing_is_groomed_where_there_are_only_amplifiers() {
+    // A─m─n─B─C, and D beside B: m and n amplify
+    let mut topology = network(&["Am", "mn", "nB", "BC", "BD"]);
+    for node in topology.nodes.iter_mut().filter(|node| ["m", "n"].contains(&node.id.as_str())) {
+        node.kind = NodeKind::Ila;
+    }
+    let demands = [demand("1", "AC", &[(Stm16, 1)]), demand("2", "DA", &[(Stm16, 1)])];
+    for mode in SHARING {
+        let report = groomed(&documents(&topology, &demands, &[]), &in_mode(mode));
+        let found = connections(&report);
+        let shared =
+            found.iter().any(|(nodes, riders)| ["AmnB", "BnmA"].contains(&nodes.as_str()) && riders == "1 2");
+        assert!(shared, "{mode:?}: {found:?}");
+    }
+}
+
+#[test]
+fn nothing_passes_a_terminal() {
+    // the short way from A to C is over T, where lightpaths only end
+    let mut topology = network(&["AT", "TC", "AB", "BD", "DC"]);
+    for node in topology.nodes.iter_mut().filter(|node| node.id == "T") {
+        node.kind = NodeKind::Terminal;
+    }
+    let demands = [demand("1", "AC", &[(Stm16, 1)]), demand("2", "AT", &[(Stm16, 1)])];
+    let report = groomed(&documents(&topology, &demands, &[]), &in_mode(GroomingMode::Intermediate));
+    assert_eq!(
+        connections(&report),
+        [("ABDC".to_owned(), "1".to_owned()), ("AT".to_owned(), "2".to_owned())]
+    );
+}
+
+#[test]
 fn a_tree_collapses_to_its_connections() {
     let topology = network(&["AB", "BC", "BD"]);
     let demands = [
@@ -379,6 +411,10 @@ fn what_makes_no_sense_is_refused_by_its_name() {
     let unknown = documents(&topology, &demands, &[Cluster::new("c", &["Z"], &[])]);
     let expected = ("clusters".to_owned(), "/clusters/0/gateways/0".to_owned());
     assert_eq!(place(refused(&default(), &unknown)), expected);
+    let original = r#"{"clusters": {"x": {"data": {"gateways": ["A"], "subnodes": 7}}}}"#;
+    let expected = ("clusters".to_owned(), "/clusters/x/data/subnodes".to_owned());
+    let of_the_original = plain.clone().with("clusters", original.as_bytes());
+    assert_eq!(place(refused(&default(), &of_the_original)), expected);
     let manual = in_mode(GroomingMode::Manual);
     assert_eq!(place(refused(&manual, &plain)), ("grooming".to_owned(), String::new()));
 }
@@ -400,6 +436,10 @@ fn a_grooming_made_by_hand_is_taken_as_it_is_or_refused_with_all_that_is_wrong()
     let again = hand_in(&manual).unwrap();
     assert_eq!((again.summary.lightpaths, &again.mapping), (report.summary.lightpaths, &report.mapping));
     assert_eq!(again.summary.rate_gbps, report.summary.rate_gbps);
+    // a report of an earlier run will do as well
+    let as_report = documents.clone().with("grooming", serde_json::to_vec(&report).unwrap());
+    let taken = local::report(&Grooming, &in_mode(GroomingMode::Manual), 0, &as_report).unwrap();
+    assert_eq!(taken.requests, again.requests);
     for matrix in manual.traffic.values_mut() {
         for lightpath in matrix.lightpaths.values_mut() {
             lightpath.capacity += 1.0;

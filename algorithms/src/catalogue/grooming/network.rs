@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use optics::topology::Topology;
+use optics::topology::{NodeKind, Topology};
 
 /// A cost with a total order, so that a heap can hold it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Graph<'a> {
     /// Links of each node with their other ends, in the order of the topology.
     adjacent: Vec<Vec<(usize, usize)>>,
     gone: Vec<bool>,
+    /// Nodes that nothing passes through.
+    closed: Vec<bool>,
 }
 
 impl<'a> Graph<'a> {
@@ -54,7 +56,9 @@ impl<'a> Graph<'a> {
                 adjacent[b].push((i, a));
             }
         }
-        Self { topology, index, adjacent, gone: vec![false; topology.nodes.len()] }
+        let closed =
+            topology.nodes.iter().map(|node| node.kind == NodeKind::Terminal || !node.express).collect();
+        Self { topology, index, adjacent, gone: vec![false; topology.nodes.len()], closed }
     }
 
     /// The position of a node.
@@ -78,6 +82,11 @@ impl<'a> Graph<'a> {
     /// The length of a link in kilometres.
     pub fn length_km(&self, link: usize) -> f64 {
         self.topology.links[link].length_km
+    }
+
+    /// Whether lightpaths can end at a node: not where it only amplifies.
+    pub fn can_groom(&self, node: usize) -> bool {
+        self.topology.nodes[node].kind != NodeKind::Ila
     }
 
     /// Nodes that are there.
@@ -141,7 +150,8 @@ impl<'a> Graph<'a> {
         Some(path)
     }
 
-    /// Dijkstra: costs, and the last link and node on the way to each node. Of equal ways the one found first.
+    /// Dijkstra: costs, and the last link and node on the way to each node; nothing passes through closed ones. Of equal
+    /// ways the one found first.
     fn search(
         &self,
         from: usize,
@@ -157,7 +167,7 @@ impl<'a> Graph<'a> {
             if Some(node) == to {
                 break;
             }
-            if reached > costs[node] {
+            if reached > costs[node] || self.closed[node] && node != from {
                 continue;
             }
             for &(link, next) in &self.adjacent[node] {

@@ -20,7 +20,8 @@ const SECOND_GATEWAY: f64 = 1.5;
 pub fn propose_clusters(topology: &Topology, largest: u32) -> ClusterSet {
     let graph = Graph::new(topology);
     let neighbours: Vec<_> = graph.nodes().map(|node| graph.neighbours(node)).collect();
-    let junction: Vec<bool> = neighbours.iter().map(|own| own.len() > 2).collect();
+    let junction: Vec<bool> =
+        graph.nodes().map(|node| neighbours[node].len() > 2 && graph.can_groom(node)).collect();
     // for each site the junctions it reaches over other sites, with kilometres
     let mut reached: BTreeMap<usize, Vec<(f64, usize)>> = BTreeMap::new();
     for at in graph.nodes().filter(|&node| junction[node]) {
