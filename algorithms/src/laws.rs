@@ -46,10 +46,18 @@ fn more_cases(algorithm: &str) -> &'static [&'static str] {
     match algorithm {
         "spin" => &[r#"{"shards": 40, "stages": 3, "iterations": 1000, "result_bytes": 50}"#],
         "bill_of_materials" => &[r#"{"prices": {"TP1H": 9000.5, "WS9": 21000}, "currency": "EUR"}"#],
-        "grooming" => &[r#"{"threshold_gbps": 60, "fill": "balanced", "demands_per_shard": 2}"#],
-        "design" => {
-            &[r#"{"grooming": {"threshold_gbps": 20, "demands_per_shard": 3}, "rwa": {"channels": 8}}"#]
-        }
+        "grooming" => &[
+            r#"{"threshold_gbps": 60, "fill": "balanced", "demands_per_shard": 2}"#,
+            r#"{"split_threshold_gbps": 90, "threshold_gbps": 30, "propose_clusters": true, "demands_per_shard": 3}"#,
+            r#"{"mode": "advanced", "line_rate_gbps": 200, "demands_per_shard": 2}"#,
+            r#"{"mode": "intermediate", "line_rate_gbps": 40}"#,
+            r#"{"mode": "clustering_intermediate", "propose_clusters": true}"#,
+            r#"{"mode": "end_to_end_intermediate", "multiplex_threshold_percent": 30, "demands_per_shard": 1}"#,
+        ],
+        "design" => &[
+            r#"{"grooming": {"threshold_gbps": 20, "demands_per_shard": 3}, "rwa": {"channels": 8}}"#,
+            r#"{"grooming": {"mode": "advanced", "demands_per_shard": 3}, "rwa": {"channels": 8, "allow_unprotected": true}}"#,
+        ],
         "gsnr" => &[r#"{"k": 1, "loading": "reference_full", "system_margin_db": 9}"#],
         "rwa" => &[r#"{"channels": 3, "rounds": 2, "steps": 500}"#],
         _ => &[],

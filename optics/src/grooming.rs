@@ -2,13 +2,20 @@
 //!
 //! The cards are those of the original NetPlanner: an MP2X carries clients below 10 Gb/s in two 10G lines, an MP1H ten
 //! 10G clients in a 100G line, a TP1H one 100GE client. A *groomout* is what fills one line of an MP2X; it is a 10G
-//! client of an MP1H. A *container* is what an MP1H carries: one lightpath.
+//! client of an MP1H. A *container* is what an MP1H carries: one lightpath. At another line rate an MP1H stands for the
+//! muxponder of that rate, with a tenth of it as the number of its 10G clients.
+//!
+//! Where services are split at gateways or along connections, each piece is a service of its own in the demand of a
+//! *sub-matrix*; `matrices` has the demands that were packed, `mapping` says which service became which pieces.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clusters::Cluster;
 use crate::request::LightpathRequest;
-use crate::traffic::{ServiceGroup, ServiceType};
+use crate::traffic::{Demand, ServiceGroup, ServiceType, TrafficMatrix};
 
 /// Capacity of a line of an MP2X in Gb/s.
 pub const LINE_GBPS: f64 = 10.0;
@@ -16,8 +23,10 @@ pub const LINE_GBPS: f64 = 10.0;
 pub const LINE_CLIENTS: usize = 16;
 /// Most 10G clients of an MP1H.
 pub const CONTAINER_CLIENTS: usize = 10;
-/// What a lightpath of any of these cards can carry, in Gb/s.
+/// What a lightpath can carry where no other line rate is chosen, and what one of a TP1H can, in Gb/s.
 pub const LIGHTPATH_GBPS: f64 = 100.0;
+/// The line rates that a muxponder can have, in Gb/s.
+pub const LINE_RATES_GBPS: [u32; 4] = [40, 100, 200, 400];
 /// Slots of a shelf, from 0. Every card takes two neighbouring ones.
 pub const SLOTS_PER_SHELF: u32 = 14;
 /// Shelves of a rack, from 0.
@@ -31,10 +40,33 @@ pub struct GroomingReport {
     pub topology: String,
     /// Name of the traffic matrix.
     pub traffic: String,
+    /// What decided where services go before they were packed.
+    #[serde(default)]
+    pub mode: GroomingMode,
+    /// What an MP1H puts on the line, in Gb/s.
+    #[serde(default = "line_rate")]
+    pub line_rate_gbps: u32,
     /// Least filling of a demand's last container in Gb/s; below it the container is left over.
     pub threshold_gbps: f64,
+    /// Filling in Gb/s from which on a container was good enough to keep its services in one piece; absent where nothing
+    /// was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_threshold_gbps: Option<f64>,
     /// How clients were spread over containers.
     pub fill: Fill,
+    /// The clusters whose gateways services were split at, also those that were proposed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<Cluster>,
+    /// The demands that were packed: first the clusters' matrices, then `main`. Empty where they are those of the traffic
+    /// matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrices: Vec<SubMatrix>,
+    /// What became of each service that was split.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapping: Vec<SplitService>,
+    /// The connections that services ride on, with their routes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<Connection>,
     /// Key figures.
     pub summary: GroomingSummary,
     /// What routing has to find ways for: one request for each lightpath, with the same id.
@@ -49,6 +81,105 @@ pub struct GroomingReport {
     pub nodes: Vec<NodeShelves>,
     /// How the services of each demand travel, by type.
     pub table: Vec<TableRow>,
+}
+
+/// What decides where services go before they are packed into lines and containers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroomingMode {
+    /// Each demand for itself; with clusters, services that fill no container are split at their gateways.
+    #[default]
+    EndToEnd,
+    /// Everything: what fills lightpaths from end to end, then clusters, then intermediate grooming.
+    Advanced,
+    /// Intermediate grooming alone: demands share connections along common parts of their routes.
+    Intermediate,
+    /// Clusters (leaves, clusters as given, corners), then intermediate grooming.
+    ClusteringIntermediate,
+    /// What fills lightpaths from end to end, then intermediate grooming.
+    EndToEndIntermediate,
+    /// Made by hand.
+    Manual,
+}
+
+impl GroomingMode {
+    /// Whether demands that fill lightpaths from end to end keep them.
+    #[must_use]
+    pub const fn keeps_full(self) -> bool {
+        matches!(self, Self::Advanced | Self::EndToEndIntermediate)
+    }
+
+    /// Whether leaves, clusters and corners are collected at their gateways.
+    #[must_use]
+    pub const fn collects(self) -> bool {
+        matches!(self, Self::Advanced | Self::ClusteringIntermediate)
+    }
+
+    /// Whether demands share connections along common parts of their routes.
+    #[must_use]
+    pub const fn shares_connections(self) -> bool {
+        matches!(
+            self,
+            Self::Advanced | Self::Intermediate | Self::ClusteringIntermediate | Self::EndToEndIntermediate
+        )
+    }
+}
+
+/// Demands that were packed together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubMatrix {
+    /// The id of the cluster, or `main` for everything outside clusters.
+    pub id: String,
+    /// Its demands. Ids are unique over all matrices; a demand of the traffic matrix keeps its own.
+    pub demands: Vec<Demand>,
+}
+
+/// A service that does not travel in one piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitService {
+    /// The demand of the traffic matrix.
+    pub demand: String,
+    /// The service.
+    pub service: String,
+    /// Its pieces from the demand's `a` to its `b`.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a service: a service of a sub-matrix's demand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Piece {
+    /// The sub-matrix.
+    pub matrix: String,
+    /// The demand.
+    pub demand: String,
+    /// Its id there, unique over all matrices.
+    pub service: String,
+}
+
+/// Where a piece comes from, and what continues it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PieceOrigin<'a> {
+    /// The service that was split.
+    pub split: &'a SplitService,
+    /// Its position among the pieces.
+    pub position: usize,
+}
+
+/// A connection that services ride on: a run of links between two nodes where traffic is groomed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    /// The demand of the sub-matrix `main` that stands for it; several connections between the same nodes share one.
+    pub demand: String,
+    /// Its nodes in order; the two ends alone where no route joins them.
+    pub nodes: Vec<String>,
+    /// The links between them.
+    pub links: Vec<String>,
+    /// Demands of the traffic matrix that ride on it.
+    pub carries: Vec<String>,
 }
 
 /// How the clients of a demand are spread over its containers.
@@ -90,6 +221,18 @@ pub struct GroomingSummary {
     pub tp1h: u32,
     /// MP1H cards, both ends counted.
     pub mp1h: u32,
+    /// Services of the traffic matrix that travel in more than one piece.
+    #[serde(default)]
+    pub split_services: u32,
+    /// Their pieces.
+    #[serde(default)]
+    pub pieces: u32,
+    /// Racks in use at all nodes.
+    #[serde(default)]
+    pub racks: u32,
+    /// Shelves in use at all nodes.
+    #[serde(default)]
+    pub shelves: u32,
     /// Demands whose number of groomouts is not proven least: found and proven bound. Empty unless a demand is large
     /// and awkward.
     pub unproven: Vec<LineBound>,
@@ -133,9 +276,12 @@ pub enum LightpathKind {
     /// A TP1H pair with one 100GE service.
     #[serde(rename = "TP1H")]
     Tp1h,
-    /// An MP1H pair with up to ten 10G clients.
+    /// An MP1H pair with up to ten 10G clients at 100 Gb/s; at another line rate a tenth of it.
     #[serde(rename = "MP1H")]
     Mp1h,
+    /// A 10G wavelength with one 10G client. Its cards (TP2X, TPAX) are not placed. Only in groomings made by hand.
+    #[serde(rename = "10G")]
+    TenGigabit,
     /// Nothing in particular: a share of a demand that is given by a rate, not by services.
     #[serde(rename = "rate")]
     Rate,
@@ -234,6 +380,36 @@ pub struct TableRow {
     pub b: String,
     /// Services that travel in one piece from end to end.
     pub end_to_end: Vec<ServiceCount>,
+    /// Services that do not: for each way through the sub-matrices, and type, its sections from `a` to `b`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub split: Vec<SplitRow>,
+}
+
+/// Services of one type that were split alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitRow {
+    /// Their type.
+    #[serde(rename = "type")]
+    pub kind: ServiceType,
+    /// How many.
+    pub count: u32,
+    /// Where they travel.
+    pub sections: Vec<Section>,
+}
+
+/// A section of the way of a split service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// The sub-matrix.
+    pub matrix: String,
+    /// The demand there.
+    pub demand: String,
+    /// Where the section begins.
+    pub a: String,
+    /// Where it ends.
+    pub b: String,
 }
 
 /// A number of services of a type.
@@ -245,4 +421,35 @@ pub struct ServiceCount {
     pub kind: ServiceType,
     /// How many.
     pub count: u32,
+}
+
+impl GroomingReport {
+    /// Where each piece comes from, by the piece's id: the mapping the other way round.
+    #[must_use]
+    pub fn origins(&self) -> BTreeMap<&str, PieceOrigin<'_>> {
+        self.mapping
+            .iter()
+            .flat_map(|split| {
+                split
+                    .pieces
+                    .iter()
+                    .enumerate()
+                    .map(move |(position, piece)| (piece.service.as_str(), PieceOrigin { split, position }))
+            })
+            .collect()
+    }
+
+    /// The demands that were packed: those of the sub-matrices, or of `traffic` where there are none.
+    #[must_use]
+    pub fn packed(&self, traffic: &TrafficMatrix) -> TrafficMatrix {
+        if self.matrices.is_empty() {
+            return traffic.clone();
+        }
+        let demands = self.matrices.iter().flat_map(|matrix| matrix.demands.iter().cloned()).collect();
+        TrafficMatrix { name: traffic.name.clone(), demands }
+    }
+}
+
+fn line_rate() -> u32 {
+    100
 }

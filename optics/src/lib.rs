@@ -4,6 +4,7 @@
 //! document made fit for computing (indices instead of ids).
 
 pub mod bill_of_materials;
+pub mod clusters;
 pub mod decibel;
 pub mod design;
 pub mod equipment;
@@ -16,6 +17,7 @@ pub mod grid;
 pub mod grooming;
 pub mod import;
 pub mod line;
+pub mod manual_grooming;
 pub mod network;
 pub mod path_request;
 pub mod paths;

@@ -9,18 +9,22 @@
 //! | `GROOMOUT_LOST`, `GROOMOUT_TWICE`, `GROOMOUT_UNKNOWN` | every groomout is in exactly one lightpath or leftover of its own demand |
 //! | `LEFTOVER`, `THRESHOLD` | only the last container of a demand is left over, and just if it is filled below the threshold |
 //! | `CARD_PLACE`, `CARD_MISSING`, `CARD_CLIENTS`, `CARD_UNKNOWN` | every lightpath and groomout has its card at both ends, in slots of its own; a card carries what it can |
+//! | `SPLIT_SERVICE`, `SPLIT_CHAIN`, `SPLIT_CONDITIONS` | every service is in one packed demand, whole or as pieces that lead from end to end of its own demand, and keeps type, protection and conditions |
+//! | `MATRIX`, `CONNECTION` | demands of a cluster's matrix stay in it; connections are runs of links between the ends of their demand, and list who rides |
 //! | `REQUEST` | there is one request for each lightpath, with its ends, rate, protection and clients |
 //! | `RATE_SHARES` | a demand given by a rate gets lightpaths for all of it |
 //! | `TABLE`, `SUMMARY` | the table and the key figures say what the rest says |
 
 mod cards;
 mod figures;
+pub mod manual;
+mod splitting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::grooming::{
-    CONTAINER_CLIENTS, GroomedLightpath, GroomingReport, Groomout, LIGHTPATH_GBPS, LINE_CLIENTS, LINE_GBPS,
-    LightpathKind,
+    GroomedLightpath, GroomingMode, GroomingReport, Groomout, LIGHTPATH_GBPS, LINE_CLIENTS, LINE_GBPS,
+    LINE_RATES_GBPS, LightpathKind,
 };
 use crate::topology::Topology;
 use crate::traffic::{Demand, ServiceType, TrafficMatrix};
@@ -38,12 +42,23 @@ pub fn verify_grooming(
     traffic: &TrafficMatrix,
     report: &GroomingReport,
 ) -> Vec<Violation> {
-    let case = Case::new(traffic, report);
+    if !LINE_RATES_GBPS.contains(&report.line_rate_gbps) {
+        return vec![Violation {
+            rule: "LIGHTPATH_RATE".to_owned(),
+            subject: "line_rate_gbps".to_owned(),
+            detail: format!("{} is none of {LINE_RATES_GBPS:?}", report.line_rate_gbps),
+        }];
+    }
+    let packed = report.packed(traffic);
+    let case = Case::new(&packed, traffic, report);
     let mut found = Found::default();
+    splitting::check(&case, topology, &mut found);
     case.check_services(&mut found);
     case.check_groomouts(&mut found);
     case.check_lightpaths(&mut found);
-    case.check_containers(&mut found);
+    if report.mode != GroomingMode::Manual {
+        case.check_containers(&mut found);
+    }
     case.check_shares(&mut found);
     cards::check(&case, topology, &mut found);
     figures::check(&case, &mut found);
@@ -67,7 +82,10 @@ impl Found {
 
 /// The documents, and what is needed to look things up in them.
 struct Case<'a> {
+    /// The demands that were packed.
     traffic: &'a TrafficMatrix,
+    /// The demands as given.
+    original: &'a TrafficMatrix,
     report: &'a GroomingReport,
     demands: BTreeMap<&'a str, &'a Demand>,
     /// Type and demand of each service.
@@ -77,7 +95,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn new(traffic: &'a TrafficMatrix, report: &'a GroomingReport) -> Self {
+    fn new(traffic: &'a TrafficMatrix, original: &'a TrafficMatrix, report: &'a GroomingReport) -> Self {
         let mut services = BTreeMap::new();
         for demand in &traffic.demands {
             for group in &demand.services {
@@ -86,6 +104,7 @@ impl<'a> Case<'a> {
         }
         Self {
             traffic,
+            original,
             report,
             demands: traffic.demands.iter().map(|demand| (demand.id.as_str(), demand)).collect(),
             services,
@@ -96,6 +115,20 @@ impl<'a> Case<'a> {
                 .map(|lightpath| (lightpath.id.as_str(), lightpath))
                 .collect(),
         }
+    }
+
+    /// What a lightpath of `kind` can carry in Gb/s.
+    fn capacity_gbps(&self, kind: LightpathKind) -> f64 {
+        match kind {
+            LightpathKind::Tp1h => LIGHTPATH_GBPS,
+            LightpathKind::TenGigabit => LINE_GBPS,
+            LightpathKind::Mp1h | LightpathKind::Rate => f64::from(self.report.line_rate_gbps),
+        }
+    }
+
+    /// Most 10G clients of an MP1H.
+    fn container_clients(&self) -> usize {
+        self.report.line_rate_gbps as usize / 10
     }
 
     /// The type of a service; 0 Gb/s count for an unknown one, which is reported elsewhere.
@@ -238,7 +271,8 @@ impl<'a> Case<'a> {
             let clients = lightpath.services.len() + lightpath.groomouts.len();
             let (most, client_gbps) = match lightpath.kind {
                 LightpathKind::Tp1h => (1, LIGHTPATH_GBPS),
-                LightpathKind::Mp1h => (CONTAINER_CLIENTS, LINE_GBPS),
+                LightpathKind::Mp1h => (self.container_clients(), LINE_GBPS),
+                LightpathKind::TenGigabit => (1, LINE_GBPS),
                 LightpathKind::Rate => continue,
             };
             if clients == 0 || clients > most {
@@ -253,7 +287,8 @@ impl<'a> Case<'a> {
                 found.add("LIGHTPATH_TYPE", id, "a TP1H takes no groomout");
             }
             let rate = self.clients_gbps(&lightpath.services, &lightpath.groomouts);
-            if rate > LIGHTPATH_GBPS + TOLERANCE_GBPS || !same(rate, lightpath.rate_gbps) {
+            let most = self.capacity_gbps(lightpath.kind);
+            if rate > most + TOLERANCE_GBPS || !same(rate, lightpath.rate_gbps) {
                 let says = lightpath.rate_gbps;
                 found.add("LIGHTPATH_RATE", id, format!("says {says} Gb/s, carries {rate}"));
             }
@@ -279,7 +314,7 @@ impl<'a> Case<'a> {
             let id = &leftover.demand;
             let ids = || leftover.services.iter().flat_map(|group| &group.ids);
             let clients = ids().count() + leftover.groomouts.len();
-            if clients == 0 || clients > CONTAINER_CLIENTS || !left.insert(id.as_str()) {
+            if clients == 0 || clients > self.container_clients() || !left.insert(id.as_str()) {
                 found.add(
                     "LEFTOVER",
                     id,
@@ -305,10 +340,10 @@ impl<'a> Case<'a> {
         for (demand, lit) in &lit {
             let clients: usize = lit.iter().map(|l| l.services.len() + l.groomouts.len()).sum();
             let full = left.contains(demand);
-            if full && clients != lit.len() * CONTAINER_CLIENTS {
+            if full && clients != lit.len() * self.container_clients() {
                 found.add("LEFTOVER", demand, "clients are left over beside a container with room");
             }
-            if clients.div_ceil(CONTAINER_CLIENTS) != lit.len() {
+            if clients.div_ceil(self.container_clients()) != lit.len() {
                 found.add("LEFTOVER", demand, format!("{clients} clients in {} containers", lit.len()));
             }
             // Filled in order, only the last is compared; spread evenly, all of them have reached it where that one has.
@@ -328,7 +363,9 @@ impl<'a> Case<'a> {
         let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
         for lightpath in self.report.lightpaths.iter().filter(|l| l.kind == LightpathKind::Rate) {
             *shares.entry(&lightpath.demand).or_default() += lightpath.rate_gbps;
-            if lightpath.rate_gbps <= 0.0 || lightpath.rate_gbps > LIGHTPATH_GBPS + TOLERANCE_GBPS {
+            if lightpath.rate_gbps <= 0.0
+                || lightpath.rate_gbps > self.capacity_gbps(lightpath.kind) + TOLERANCE_GBPS
+            {
                 found.add("RATE_SHARES", &lightpath.id, format!("carries {} Gb/s", lightpath.rate_gbps));
             }
             if !lightpath.services.is_empty()

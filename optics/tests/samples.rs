@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use optics::clusters::{ClusterSet, validate_clusters};
 use optics::equipment::Equipment;
 use optics::equipment::noise_figure::NoiseFigure;
 use optics::grid::Grid;
@@ -49,6 +50,14 @@ fn the_samples_are_valid_and_have_disjoint_pairs_everywhere() {
             }
         }
     }
+}
+
+#[test]
+fn the_sample_clusters_fit_their_network() {
+    let clusters: ClusterSet = serde_json::from_str(&shipped("italy/clusters.json")).expect("clusters");
+    let options = ImportOptions::default();
+    let net = topology(Format::Json, shipped("italy/topology.json").as_bytes(), &options).expect("valid");
+    assert_eq!(validate_clusters(&clusters, &net.document), []);
 }
 
 #[test]

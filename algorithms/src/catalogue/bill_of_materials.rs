@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optics::bill_of_materials::{BillOfMaterials, Given, Item, bill_of_materials};
-use optics::export::plan_report_in;
+use optics::export::{grooming_report_in, plan_report_in};
 use optics::grooming::GroomingReport;
 use optics::plan::Plan;
 use optics::topology::Topology;
@@ -85,12 +85,6 @@ fn refused(role: &str, detail: String) -> AlgorithmError {
     AlgorithmError::InvalidInput { role: role.to_owned(), pointer: String::new(), detail }
 }
 
-/// The grooming that a report is, or has as a field.
-fn grooming_in(report: &Value) -> Option<GroomingReport> {
-    let read = |value: &Value| serde_json::from_value(value.clone()).ok();
-    read(report).or_else(|| report.as_object()?.values().find_map(read))
-}
-
 impl Algorithm for BillOfMaterialsOf {
     const NAME: &'static str = "bill_of_materials";
     const VERSION: u32 = 1;
@@ -124,10 +118,10 @@ impl Algorithm for BillOfMaterialsOf {
         let grooming = match documents.bytes("grooming") {
             Some(_) => {
                 let report: Value = documents.parse("grooming")?;
-                let found = grooming_in(&report);
+                let found = grooming_report_in(&report);
                 Some(found.ok_or_else(|| refused("grooming", "there is no grooming in it".to_owned()))?)
             }
-            None => grooming_in(&planned),
+            None => grooming_report_in(&planned),
         };
         let inputs = BillInputs { topology: documents.parse("topology")?, plan, grooming };
         inputs.check()?;

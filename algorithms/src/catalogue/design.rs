@@ -11,7 +11,9 @@ use optics::violation::Violation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grooming::{self, GroomedDemand, Grooming, GroomingInputs, GroomingParams, GroomingState};
+use super::grooming::{
+    self, GroomedDemand, Grooming, GroomingInputs, GroomingOutcome, GroomingParams, GroomingState,
+};
 use super::rwa::{self, Next, RouteRules, RwaParams, RwaPartial, RwaState, Task};
 use crate::algorithm::{Algorithm, Job, ShardIndex, StageInfo, Step};
 use crate::control::Control;
@@ -45,11 +47,11 @@ pub enum DesignState {
 /// Routing what was groomed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Routing {
-    groomed: Vec<GroomedDemand>,
+    groomed: GroomingOutcome,
     rwa: RwaState,
     /// Made of the rest when it is first asked for, once for all shards of a worker.
     #[serde(skip)]
-    ready: OnceLock<Result<Ready, AlgorithmError>>,
+    ready: OnceLock<Ready>,
 }
 
 /// What follows from inputs and grooming.
@@ -81,11 +83,16 @@ pub struct DesignReport {
 
 impl Algorithm for Design {
     const NAME: &'static str = "design";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SUMMARY: &'static str =
         "Grooms client services, then routes the lightpaths and assigns wavelengths: a network in one run.";
-    const STAGES: &'static [StageInfo] =
-        &[Grooming::STAGES[0], rwa::stages::STAGES[0], rwa::stages::STAGES[1], rwa::stages::STAGES[2]];
+    const STAGES: &'static [StageInfo] = &[
+        Grooming::STAGES[0],
+        Grooming::STAGES[1],
+        rwa::stages::STAGES[0],
+        rwa::stages::STAGES[1],
+        rwa::stages::STAGES[2],
+    ];
     const INPUTS: &'static [(&'static str, bool)] = Grooming::INPUTS;
 
     type Params = DesignParams;
@@ -100,12 +107,8 @@ impl Algorithm for Design {
     }
 
     fn plan(&self, job: &Job<'_, Self>, control: &Control) -> Result<Step<Self>, AlgorithmError> {
-        Ok(match Grooming.plan(&grooming_job(job), control)? {
-            Step::Stage { name, state, shards, note } => {
-                Step::Stage { name, state: DesignState::Groom(state), shards, note }
-            }
-            Step::Done(_) => unreachable!("grooming has one stage"),
-        })
+        let next = grooming::plan(job.inputs, &job.params.grooming, control)?;
+        go_on(job, next, control)
     }
 
     fn execute(
@@ -120,7 +123,7 @@ impl Algorithm for Design {
                 Grooming.execute(&grooming_job(job), state, shard, control).map(DesignPartial::Groomed)
             }
             DesignState::Route(routing) => {
-                let task = &routing.ready(job)?.task;
+                let task = &routing.ready(job, control)?.task;
                 rwa::stages::execute(task, &job.params.rwa, job.seed, &routing.rwa, shard, control)
                     .map(DesignPartial::Routed)
             }
@@ -135,19 +138,17 @@ impl Algorithm for Design {
         control: &Control,
     ) -> Result<Step<Self>, AlgorithmError> {
         match state {
-            DesignState::Groom(_) => {
-                let mut groomed = Vec::new();
-                for partial in partials {
-                    control.check()?;
-                    let DesignPartial::Groomed(mut own) = partial? else { return Err(of_another_stage()) };
-                    groomed.append(&mut own);
-                }
-                let ready = Ready::new(job, &groomed)?;
-                let next = rwa::stages::plan(&ready.task);
-                Ok(step(next, &ready.grooming, groomed))
+            DesignState::Groom(state) => {
+                let mut partials = partials.map(|partial| match partial? {
+                    DesignPartial::Groomed(own) => Ok(own),
+                    DesignPartial::Routed(_) => Err(of_another_stage()),
+                });
+                let params = &job.params.grooming;
+                let next = grooming::merge(job.inputs, params, state, &mut partials, control)?;
+                go_on(job, next, control)
             }
             DesignState::Route(routing) => {
-                let ready = routing.ready(job)?;
+                let ready = routing.ready(job, control)?;
                 let mut partials = partials.map(|partial| match partial? {
                     DesignPartial::Routed(partial) => Ok(partial),
                     DesignPartial::Groomed(_) => Err(of_another_stage()),
@@ -161,7 +162,11 @@ impl Algorithm for Design {
     fn verify(&self, job: &Job<'_, Self>, report: &DesignReport) -> Vec<Violation> {
         let mut violations = Grooming.verify(&grooming_job(job), &report.grooming);
         match task(job, &report.grooming) {
-            Ok(task) => violations.extend(rwa::check(&task, Some(&job.inputs.traffic), &report.plan_report)),
+            Ok(task) => violations.extend(rwa::check(
+                &task,
+                Some(&report.grooming.packed(&job.inputs.traffic)),
+                &report.plan_report,
+            )),
             Err(error) => violations.push(Violation {
                 rule: "REQUEST".to_owned(),
                 subject: "grooming".to_owned(),
@@ -173,27 +178,54 @@ impl Algorithm for Design {
 }
 
 impl Routing {
-    fn ready(&self, job: &Job<'_, Design>) -> Result<&Ready, AlgorithmError> {
-        self.ready.get_or_init(|| Ready::new(job, &self.groomed)).as_ref().map_err(Clone::clone)
+    /// An attempt that was cancelled leaves nothing behind.
+    fn ready(&self, job: &Job<'_, Design>, control: &Control) -> Result<&Ready, AlgorithmError> {
+        if let Some(ready) = self.ready.get() {
+            return Ok(ready);
+        }
+        let ready = Ready::new(job, &self.groomed, control)?;
+        Ok(self.ready.get_or_init(|| ready))
     }
 }
 
 impl Ready {
-    fn new(job: &Job<'_, Design>, groomed: &[GroomedDemand]) -> Result<Self, AlgorithmError> {
-        let grooming = grooming::assemble(job.inputs, &job.params.grooming, groomed);
+    fn new(
+        job: &Job<'_, Design>,
+        groomed: &GroomingOutcome,
+        control: &Control,
+    ) -> Result<Self, AlgorithmError> {
+        let grooming = grooming::report_of(job.inputs, &job.params.grooming, groomed, control)?;
         let task = task(job, &grooming)?;
         Ok(Self { grooming, task })
     }
 }
 
+/// Grooms on, or begins to route what was groomed.
+fn go_on(
+    job: &Job<'_, Design>,
+    next: grooming::Next,
+    control: &Control,
+) -> Result<Step<Design>, AlgorithmError> {
+    match next {
+        grooming::Next::Stage { name, state, shards } => {
+            Ok(Step::Stage { name, state: DesignState::Groom(state), shards, note: None })
+        }
+        grooming::Next::Groomed(groomed) => {
+            let ready = Ready::new(job, &groomed, control)?;
+            Ok(step(rwa::stages::plan(&ready.task), &ready.grooming, groomed))
+        }
+    }
+}
+
 /// The routing task that a grooming sets.
 fn task(job: &Job<'_, Design>, grooming: &GroomingReport) -> Result<Task, AlgorithmError> {
-    let GroomingInputs { topology, traffic } = job.inputs;
-    Task::new(topology.clone(), grooming.requests.clone(), &RouteRules::of(traffic), &job.params.rwa)
+    let GroomingInputs { topology, traffic, .. } = job.inputs;
+    let rules = RouteRules::of(&grooming.packed(traffic));
+    Task::new(topology.clone(), grooming.requests.clone(), &rules, &job.params.rwa)
         .map_err(|error| below("/rwa", error))
 }
 
-fn step(next: Next, grooming: &GroomingReport, groomed: Vec<GroomedDemand>) -> Step<Design> {
+fn step(next: Next, grooming: &GroomingReport, groomed: GroomingOutcome) -> Step<Design> {
     match next {
         Next::Stage { name, state, shards, note } => {
             let routing = Routing { groomed, rwa: state, ready: OnceLock::new() };

@@ -8,8 +8,8 @@ use common::run::RunPhase;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use optics::export::{
-    ExportError, ResultFormat, bill_in, export, export_bill, export_quality, plan_report_in,
-    quality_report_in,
+    ExportError, ResultFormat, bill_in, export, export_bill, export_grooming, export_quality,
+    grooming_report_in, plan_report_in, quality_report_in,
 };
 use optics::topology::Topology;
 use serde::Deserialize;
@@ -112,8 +112,8 @@ fn wanted(call: &Call, format: Option<&str>) -> Result<Option<ResultFormat>, Api
     }
 }
 
-/// The plan, signal quality or bill of materials of a report in another form. Drawing takes up to a second and does not hold up other
-/// requests.
+/// The plan, signal quality, bill of materials or grooming of a report in another form. Drawing takes up to a second and
+/// does not hold up other requests.
 async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -> Result<Vec<u8>, ApiError> {
     let nothing = |why: &str| ApiError::new(Code::NotAPlan, format!("{why}; ask for application/json"));
     let topology = run.inputs.iter().find(|input| input.role == "topology");
@@ -132,6 +132,8 @@ async fn shown(call: &Call, run: &RunRow, format: ResultFormat, report: Bytes) -
             export_quality(format, &quality)
         } else if let Some(bill) = bill_in(&report) {
             export_bill(format, &bill)
+        } else if let Some(grooming) = grooming_report_in(&report) {
+            export_grooming(format, &grooming)
         } else {
             return Err(nothing(&format!(
                 "the report of {algorithm} contains nothing that this version can show"

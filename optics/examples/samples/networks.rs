@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use optics::clusters::{Cluster, ClusterSet};
 use optics::grid::Grid;
 use optics::paths::great_circle_km;
 use optics::topology::{LengthOrigin, Link, Node, Srlg, SrlgKind, Topology};
@@ -16,8 +17,20 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("nsfnet/topology.json", json(&nsfnet)),
         ("nsfnet/traffic.json", json(&generate(&nsfnet, &nsfnet_traffic()).expect("the model is good"))),
         ("italy/topology.json", json(&italy)),
+        ("italy/clusters.json", json(&italy_clusters())),
         ("italy/traffic.json", json(&generate(&italy, &italy_traffic()).expect("the model is good"))),
     ]
+}
+
+/// Sites of Italy that reach the rest over a few others.
+fn italy_clusters() -> ClusterSet {
+    ClusterSet {
+        clusters: vec![
+            Cluster::new("north-west", &["MI"], &["TO", "GE"]),
+            Cluster::new("north-east", &["VE"], &["BZ", "TS"]),
+            Cluster::new("sicily", &["NA", "RC"], &["PA", "CT"]),
+        ],
+    }
 }
 
 fn json(document: &impl Serialize) -> String {

@@ -5,6 +5,7 @@
 mod bill;
 mod csv;
 mod geojson;
+mod grooming;
 mod html;
 mod layout;
 mod quality;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bill_of_materials::BillOfMaterials;
+use crate::grooming::GroomingReport;
 use crate::quality::QualityReport;
 use crate::report::PlanReport;
 use crate::topology::Topology;
@@ -29,7 +31,8 @@ pub enum ResultFormat {
     Svg,
     /// A page with everything, without anything from elsewhere.
     Html,
-    /// The lightpaths of a plan, the routes of a quality report, or the items of a bill of materials, as a table.
+    /// The lightpaths of a plan, the routes of a quality report, the items of a bill of materials, or the grooming table,
+    /// as a table.
     Csv,
     /// Nodes, links and lightpaths as geographical features (RFC 7946).
     GeoJson,
@@ -85,7 +88,7 @@ pub enum ExportError {
     /// The workbook could not be written.
     #[error("the workbook could not be written: {0}")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
-    /// Quality reports and bills of materials are tables: they have no map and no page.
+    /// Quality reports, groomings and bills of materials are tables: they have no map and no page.
     #[error("this report is shown as csv or xlsx, not as {}", .0.extension())]
     OnlyTables(ResultFormat),
     /// The report could not be written as JSON.
@@ -139,10 +142,31 @@ pub fn export_bill(format: ResultFormat, report: &BillOfMaterials) -> Result<Vec
     }
 }
 
+/// Gives a grooming in `format`: [`ResultFormat::Csv`], its table, or [`ResultFormat::Xlsx`], a sheet for each part.
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export_grooming(format: ResultFormat, report: &GroomingReport) -> Result<Vec<u8>, ExportError> {
+    match format {
+        ResultFormat::Csv => Ok(grooming::table(report).into_bytes()),
+        ResultFormat::Xlsx => grooming::workbook(report),
+        ResultFormat::Svg | ResultFormat::Html | ResultFormat::GeoJson => {
+            Err(ExportError::OnlyTables(format))
+        }
+    }
+}
+
 /// The bill of materials that a run's report is; none if it is another.
 #[must_use]
 pub fn bill_in(report: &Value) -> Option<BillOfMaterials> {
     serde_json::from_value(report.clone()).ok()
+}
+
+/// The grooming that a run's report is, or has in a field; none if there is none.
+#[must_use]
+pub fn grooming_report_in(report: &Value) -> Option<GroomingReport> {
+    let own = |value: &Value| serde_json::from_value(value.clone()).ok();
+    own(report).or_else(|| report.as_object()?.values().find_map(own))
 }
 
 /// The quality report that a run's report is; none if it is another.

@@ -2,7 +2,10 @@
 
 use calamine::{Data, Reader, Xlsx};
 
-use super::{ExportError, ResultFormat, export, export_quality, plan_report_in, quality_report_in};
+use super::{
+    ExportError, ResultFormat, export, export_grooming, export_quality, grooming_report_in, plan_report_in,
+    quality_report_in,
+};
 use crate::fixture::valid;
 use crate::plan::{Blocked, BlockedReason, Direction, Hop};
 use crate::quality::{BestMode, LightpathQuality, ModeQuality, QualityReport, RouteQuality};
@@ -230,4 +233,44 @@ fn a_quality_report_is_told_from_a_plan() {
     assert!(plan_report_in(&quality).is_none() && quality_report_in(&quality).is_some());
     let plan = serde_json::to_value(sample().0).expect("JSON");
     assert!(quality_report_in(&plan).is_none());
+}
+
+/// A demand of which one service travels whole and two in sections.
+fn grooming() -> crate::grooming::GroomingReport {
+    serde_json::from_value(serde_json::json!({
+        "topology": "t", "traffic": "m", "threshold_gbps": 0.0, "fill": "sequential",
+        "summary": {"demands": 1, "services": 3, "lightpaths": 1, "lightpaths_100ge": 1, "rate_gbps": 100.0, "mean_rate_gbps": 100.0,
+            "groomouts": 0, "leftover_services": 0, "leftover_groomouts": 0, "mp2x": 0, "tp1h": 2, "mp1h": 0, "unproven": []},
+        "requests": [{"id": "d-lp1", "demand": "d", "a": "A", "b": "C", "rate_gbps": 100.0, "capacity_gbps": 100.0, "priority": 1}],
+        "lightpaths": [{"id": "d-lp1", "demand": "d", "kind": "TP1H", "services": ["s"], "groomouts": [], "rate_gbps": 100.0, "cards": []}],
+        "groomouts": [], "leftovers": [], "nodes": [],
+        "table": [{"demand": "d", "a": "A", "b": "C", "end_to_end": [{"type": "100GE", "count": 1}], "split": [
+            {"type": "FE", "count": 2, "sections": [
+                {"matrix": "c", "demand": "=A-B", "a": "A", "b": "B"}, {"matrix": "main", "demand": "B-C", "a": "B", "b": "C"}]}]}],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_grooming_is_a_table_and_a_workbook() {
+    let report = grooming();
+    let csv = String::from_utf8(export_grooming(ResultFormat::Csv, &report).unwrap()).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "demand,a,b,service_type,count,travels,section,matrix,section_demand,from,to",
+            "d,A,C,100GE,1,whole,1,,d,A,C",
+            "d,A,C,FE,2,split,1,c,'=A-B,A,B",
+            "d,A,C,FE,2,split,2,main,B-C,B,C",
+        ]
+    );
+    let book = export_grooming(ResultFormat::Xlsx, &report).unwrap();
+    assert!(book.starts_with(b"PK"));
+    assert_eq!(book, export_grooming(ResultFormat::Xlsx, &report).unwrap(), "the same bytes each time");
+    assert!(matches!(export_grooming(ResultFormat::Html, &report), Err(ExportError::OnlyTables(_))));
+    let whole = serde_json::to_value(&report).unwrap();
+    assert_eq!(grooming_report_in(&whole), Some(report.clone()));
+    assert_eq!(grooming_report_in(&serde_json::json!({"grooming": whole, "plan_report": 1})), Some(report));
+    assert_eq!(grooming_report_in(&serde_json::json!({"summary": {}})), None);
 }

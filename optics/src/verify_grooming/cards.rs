@@ -81,7 +81,7 @@ fn check_clients(case: &Case<'_>, cards: &Cards<'_>, found: &mut Found) {
         match lightpath.kind {
             LightpathKind::Tp1h => need(&lightpath.id, &lightpath.demand, &lightpath.cards, CardKind::Tp1h),
             LightpathKind::Mp1h => need(&lightpath.id, &lightpath.demand, &lightpath.cards, CardKind::Mp1h),
-            LightpathKind::Rate => {}
+            LightpathKind::TenGigabit | LightpathKind::Rate => {}
         }
     }
     for groomout in &case.report.groomouts {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Case, Found, TOLERANCE_GBPS, same};
-use crate::grooming::{CardKind, LIGHTPATH_GBPS, LightpathKind};
+use crate::grooming::{CardKind, LightpathKind, SplitService};
 use crate::traffic::ServiceType;
 
 pub(super) fn check(case: &Case<'_>, found: &mut Found) {
@@ -32,7 +32,7 @@ fn check_requests(case: &Case<'_>, found: &mut Found) {
             && request.a == demand.a
             && request.b == demand.b
             && same(request.rate_gbps, lightpath.rate_gbps)
-            && same(request.capacity_gbps, LIGHTPATH_GBPS)
+            && same(request.capacity_gbps, case.capacity_gbps(lightpath.kind))
             && request.priority == demand.priority
             && request.protection == demand.protection
             && request.restoration == demand.restoration
@@ -53,20 +53,58 @@ fn check_table(case: &Case<'_>, found: &mut Found) {
             found.add("TABLE", &row.demand, "has two rows");
         }
     }
-    for demand in case.traffic.demands.iter().filter(|demand| !demand.services.is_empty()) {
+    let split: BTreeMap<(&str, &str), &SplitService> = case
+        .report
+        .mapping
+        .iter()
+        .map(|split| ((split.demand.as_str(), split.service.as_str()), split))
+        .collect();
+    for demand in case.original.demands.iter().filter(|demand| !demand.services.is_empty()) {
         let Some(row) = rows.remove(demand.id.as_str()) else {
             found.add("TABLE", &demand.id, "has no row");
             continue;
         };
         let mut counts: BTreeMap<ServiceType, i64> = BTreeMap::new();
+        let mut sections: BTreeMap<(ServiceType, &str), i64> = BTreeMap::new();
         for group in &demand.services {
-            *counts.entry(group.kind).or_default() += i64::try_from(group.ids.len()).unwrap_or(i64::MAX);
+            for id in &group.ids {
+                match split.get(&(demand.id.as_str(), id.as_str())) {
+                    None => *counts.entry(group.kind).or_default() += 1,
+                    Some(split) => {
+                        for piece in &split.pieces {
+                            *sections.entry((group.kind, piece.demand.as_str())).or_default() += 1;
+                        }
+                    }
+                }
+            }
         }
         for entry in &row.end_to_end {
             *counts.entry(entry.kind).or_default() -= i64::from(entry.count);
         }
         if row.a != demand.a || row.b != demand.b || counts.values().any(|&difference| difference != 0) {
             found.add("TABLE", &demand.id, "its row has other ends or other numbers of services");
+        }
+        for alike in &row.split {
+            let mut at = demand.a.as_str();
+            for section in &alike.sections {
+                *sections.entry((alike.kind, section.demand.as_str())).or_default() -= i64::from(alike.count);
+                let ends = case.demands.get(section.demand.as_str()).map(|own| [&own.a, &own.b]);
+                let there = [&section.a, &section.b];
+                if section.a != at || ends.is_none_or(|[a, b]| there != [a, b] && there != [b, a]) {
+                    found.add(
+                        "TABLE",
+                        &demand.id,
+                        format!("its section in {} has other ends", section.demand),
+                    );
+                }
+                at = &section.b;
+            }
+            if at != demand.b {
+                found.add("TABLE", &demand.id, format!("its sections end at {at}"));
+            }
+        }
+        if sections.values().any(|&difference| difference != 0) {
+            found.add("TABLE", &demand.id, "its sections have other numbers of services than the mapping");
         }
     }
     for id in rows.keys() {
@@ -79,13 +117,19 @@ fn check_summary(case: &Case<'_>, found: &mut Found) {
     let summary = &report.summary;
     let cards =
         |kind| report.nodes.iter().flat_map(|node| &node.cards).filter(|card| card.kind == kind).count();
+    let services =
+        case.original.demands.iter().flat_map(|demand| &demand.services).map(|group| group.ids.len()).sum();
     let left_services: usize =
         report.leftovers.iter().flat_map(|l| &l.services).map(|group| group.ids.len()).sum();
     let left_groomouts: usize = report.leftovers.iter().map(|l| l.groomouts.len()).sum();
     let transparent = report.lightpaths.iter().filter(|l| l.kind == LightpathKind::Tp1h).count();
     for (figure, says, is) in [
-        ("demands", summary.demands, case.traffic.demands.len()),
-        ("services", summary.services, case.services.len()),
+        ("demands", summary.demands, case.original.demands.len()),
+        ("services", summary.services, services),
+        ("split_services", summary.split_services, report.mapping.len()),
+        ("pieces", summary.pieces, report.mapping.iter().map(|split| split.pieces.len()).sum()),
+        ("racks", summary.racks, report.nodes.iter().map(|node| node.racks as usize).sum()),
+        ("shelves", summary.shelves, report.nodes.iter().map(|node| node.shelves as usize).sum()),
         ("lightpaths", summary.lightpaths, report.lightpaths.len()),
         ("lightpaths_100ge", summary.lightpaths_100ge, transparent),
         ("groomouts", summary.groomouts, report.groomouts.len()),

@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use optics::grooming::{CONTAINER_CLIENTS, Fill, LIGHTPATH_GBPS, LINE_CLIENTS};
+use optics::grooming::{Fill, LINE_CLIENTS};
 use optics::traffic::{Demand, ServiceType};
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,32 @@ use super::lines::{self, Kind, LINE_KBPS};
 use crate::control::Control;
 use crate::error::AlgorithmError;
 
+/// How demands are packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Packing {
+    /// What a muxponder puts on the line, in Gb/s.
+    pub line_rate_gbps: u32,
+    /// Least filling of a last container in Gb/s.
+    pub threshold_gbps: f64,
+    /// How clients are spread over containers.
+    pub fill: Fill,
+}
+
+impl Packing {
+    /// 10G clients of a container.
+    pub fn clients(&self) -> usize {
+        (self.line_rate_gbps / 10) as usize
+    }
+}
+
 /// What becomes of the services of one demand. Ids of services, positions of lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GroomedDemand {
     /// 100GE services: a lightpath each.
     pub transparent: Vec<String>,
+    /// Ids of their lightpaths where somebody gave them some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transparent_ids: Vec<String>,
     /// Rates of lightpaths of a demand without services, in Gb/s.
     pub shares_gbps: Vec<f64>,
     /// The services of each 10G line.
@@ -34,9 +55,12 @@ pub struct Line {
     pub services: Vec<String>,
     /// Their rates together, in kb/s.
     pub kbps: u64,
+    /// Its id where somebody gave it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
-/// Up to ten 10G clients.
+/// 10G clients of a line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Container {
     /// Services among them.
@@ -47,6 +71,30 @@ pub struct Container {
     pub kbps: u64,
     /// Whether it becomes a lightpath.
     pub lit: bool,
+    /// The id of that where somebody gave it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Whether its one client has a 10G wavelength of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_its_own: bool,
+}
+
+impl GroomedDemand {
+    /// Services that no lightpath carries.
+    pub fn left(&self) -> Vec<String> {
+        let unlit = self.containers.iter().filter(|container| !container.lit);
+        unlit
+            .flat_map(|container| {
+                let lines = container.lines.iter().flat_map(|&line| &self.lines[line].services);
+                container.services.iter().chain(lines).cloned()
+            })
+            .collect()
+    }
+}
+
+/// Whether a service of this type is a lightpath on its own.
+pub fn is_direct_lightpath(kind: ServiceType) -> bool {
+    kbps(kind) > LINE_KBPS
 }
 
 /// Rates are whole numbers of kb/s, so that sums are exact and no order of adding matters.
@@ -60,14 +108,9 @@ pub fn gbps(kbps: u64) -> f64 {
     kbps as f64 / 1e6
 }
 
-/// Grooms `demand`; containers filled below `threshold_gbps` stay unlit where [`Fill`] says they are compared.
-pub fn groom(
-    demand: &Demand,
-    threshold_gbps: f64,
-    fill: Fill,
-    control: &Control,
-) -> Result<GroomedDemand, AlgorithmError> {
-    let mut groomed = GroomedDemand { shares_gbps: shares(demand), ..GroomedDemand::default() };
+/// Grooms `demand`; containers filled below the threshold stay unlit where [`Fill`] says they are compared.
+pub fn groom(demand: &Demand, packing: &Packing, control: &Control) -> Result<GroomedDemand, AlgorithmError> {
+    let mut groomed = unpacked(demand, packing.line_rate_gbps);
     let mut direct = Vec::new();
     let mut low: Vec<(u64, Vec<&str>)> = Vec::new();
     for group in &demand.services {
@@ -87,8 +130,13 @@ pub fn groom(
     }
     pack_lines(&low, &mut groomed, control)?;
     groomed.cards = pair(&groomed.lines);
-    groomed.containers = contain(direct, &groomed.lines, threshold_gbps, fill);
+    groomed.containers = contain(direct, &groomed.lines, packing);
     Ok(groomed)
+}
+
+/// A demand whose services are nowhere yet; what it asks for by a rate has its lightpaths.
+pub fn unpacked(demand: &Demand, line_rate_gbps: u32) -> GroomedDemand {
+    GroomedDemand { shares_gbps: shares(demand, f64::from(line_rate_gbps)), ..GroomedDemand::default() }
 }
 
 /// A lightpath runs both ways, so a demand that is given by rates asks for the larger one; 0 for one with services.
@@ -97,12 +145,12 @@ pub fn largest_rate_gbps(demand: &Demand) -> f64 {
 }
 
 /// Lightpaths of a rate: full but for the last.
-fn shares(demand: &Demand) -> Vec<f64> {
+fn shares(demand: &Demand, line_rate_gbps: f64) -> Vec<f64> {
     let mut shares = Vec::new();
     let mut left = largest_rate_gbps(demand);
     while left > 0.0 {
-        shares.push(left.min(LIGHTPATH_GBPS));
-        left -= LIGHTPATH_GBPS;
+        shares.push(left.min(line_rate_gbps));
+        left -= line_rate_gbps;
     }
     shares
 }
@@ -129,14 +177,14 @@ fn pack_lines(
             services.extend(low[k].1[next[k]..until].iter().map(|&id| id.to_owned()));
             next[k] = until;
         }
-        groomed.lines.push(Line { services, kbps: rate(line) });
+        groomed.lines.push(Line { services, kbps: rate(line), id: None });
     }
     Ok(())
 }
 
 /// Pairs the lines on as few MP2X as possible: two share a card if they have at most 16 clients together. The line with
 /// the fewest clients goes with the one with the most that still leaves it room; no pairing needs fewer cards.
-fn pair(lines: &[Line]) -> Vec<Vec<usize>> {
+pub fn pair(lines: &[Line]) -> Vec<Vec<usize>> {
     let mut by_clients: Vec<usize> = (0..lines.len()).collect();
     by_clients.sort_by_key(|&line| lines[line].services.len());
     let mut cards = Vec::new();
@@ -166,20 +214,21 @@ enum Client {
     Line(usize),
 }
 
-fn contain(direct: Vec<String>, lines: &[Line], threshold_gbps: f64, fill: Fill) -> Vec<Container> {
+fn contain(direct: Vec<String>, lines: &[Line], packing: &Packing) -> Vec<Container> {
+    let most = packing.clients();
     let clients: Vec<(Client, u64)> = direct
         .into_iter()
         .map(|id| (Client::Service(id), LINE_KBPS))
         .chain(lines.iter().enumerate().map(|(i, line)| (Client::Line(i), line.kbps)))
         .collect();
-    let full_enough = |kbps: u64| gbps(kbps) >= threshold_gbps;
-    let count = clients.len().div_ceil(CONTAINER_CLIENTS);
+    let full_enough = |kbps: u64| gbps(kbps) >= packing.threshold_gbps;
+    let count = clients.len().div_ceil(most);
     let rates: Vec<u64> = clients.iter().map(|(_, kbps)| *kbps).collect();
     let spread = spread_evenly(&rates, count);
-    let balanced = fill == Fill::Balanced && spread.1.iter().all(|&kbps| full_enough(kbps));
+    let balanced = packing.fill == Fill::Balanced && spread.1.iter().all(|&kbps| full_enough(kbps));
     let mut containers = vec![Container { lit: true, ..Container::default() }; count];
     for (i, (client, kbps)) in clients.into_iter().enumerate() {
-        let container = &mut containers[if balanced { spread.0[i] } else { i / CONTAINER_CLIENTS }];
+        let container = &mut containers[if balanced { spread.0[i] } else { i / most }];
         container.kbps += kbps;
         match client {
             Client::Service(id) => container.services.push(id),

@@ -1,32 +1,52 @@
-//! Grooming from end to end: client services of each demand into lines, containers and lightpath requests.
+//! Grooming: client services of each demand into lines, containers and lightpath requests.
 //!
 //! | file | what |
 //! |---|---|
+//! | `params` | how to groom |
+//! | `stages` | the stages, for this algorithm and those that embed it |
 //! | `lines` | clients below 10 Gb/s into as few 10G lines as possible |
 //! | `demand` | lines onto cards, 10G clients into containers, containers against the threshold |
+//! | `split` | services that fill no container, split at the gateways of clusters |
+//! | `propose` | clusters, where nobody names them |
+//! | `collect`, `connect`, `connections` | leaves, clusters and corners collected at gateways; demands that share connections |
+//! | `derived`, `network` | the sub-matrices that come of it; the network underneath |
+//! | `manual` | groomings made by hand |
 //! | `shelves` | cards into slots |
-//! | `report` | the document |
+//! | `report`, `table` | the document |
 //!
-//! Demands are groomed independently of each other: a shard takes a block of them.
+//! Demands are packed independently of each other: a shard takes a block of them.
 
+mod collect;
+mod connect;
+mod connections;
 mod demand;
+mod derived;
 mod lines;
+mod manual;
+#[cfg(test)]
+mod modes;
 #[cfg(test)]
 mod mutations;
+mod network;
+mod params;
+mod propose;
 mod report;
 mod shelves;
+mod split;
+mod stages;
+mod table;
 #[cfg(test)]
 mod tests;
 
+use optics::clusters::{Cluster, ClusterSet, validate_clusters};
 use optics::finding::Finding;
-use optics::grooming::{Fill, GroomingReport, LIGHTPATH_GBPS};
+use optics::grooming::{GroomingMode, GroomingReport};
+use optics::manual_grooming::ManualGrooming;
 use optics::topology::Topology;
 use optics::traffic::TrafficMatrix;
 use optics::validate::{validate_topology, validate_traffic, validate_traffic_on};
 use optics::verify_grooming::verify_grooming;
 use optics::violation::Violation;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, Job, ShardIndex, StageInfo, Step};
 use crate::control::Control;
@@ -34,35 +54,18 @@ use crate::documents::Documents;
 use crate::error::AlgorithmError;
 
 pub use demand::GroomedDemand;
-pub(super) use report::assemble;
+pub use derived::Derived;
+pub use params::{GroomingParams, Join};
+pub use propose::propose_clusters;
+pub use stages::{GroomingOutcome, GroomingState, Next};
+pub(super) use stages::{merge, plan};
 
 /// Most lightpaths that demands given by rates may ask for.
 const MAX_LIGHTPATHS: f64 = 1e6;
 
-/// End-to-end grooming without clusters.
+/// Grooming, in every mode.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grooming;
-
-/// How to groom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct GroomingParams {
-    /// Least filling of a demand's last 100G container in Gb/s: what is filled less is left over and reported. With 0
-    /// everything is carried.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub threshold_gbps: f64,
-    /// How the 10G clients of a demand are spread over its containers.
-    pub fill: Fill,
-    /// Demands that a shard grooms.
-    #[schemars(range(min = 1))]
-    pub demands_per_shard: u32,
-}
-
-impl Default for GroomingParams {
-    fn default() -> Self {
-        Self { threshold_gbps: 0.0, fill: Fill::Sequential, demands_per_shard: 32 }
-    }
-}
 
 /// The documents that are groomed.
 #[derive(Clone, Debug)]
@@ -71,23 +74,22 @@ pub struct GroomingInputs {
     pub topology: Topology,
     /// The services.
     pub traffic: TrafficMatrix,
-}
-
-/// What the shards of the one stage share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroomingState {
-    /// Demands that each shard takes, in the order of the traffic matrix; the last shard takes what is left.
-    demands_per_shard: u32,
+    /// The clusters that the mode makes use of: as given, or proposed.
+    pub clusters: Vec<Cluster>,
+    /// What was made by hand, in the mode for that.
+    pub manual: Option<ManualGrooming>,
 }
 
 impl Algorithm for Grooming {
     const NAME: &'static str = "grooming";
-    const VERSION: u32 = 1;
-    const SUMMARY: &'static str =
-        "Grooms client services into 10G lines, 100G containers and lightpath requests.";
-    const STAGES: &'static [StageInfo] =
-        &[StageInfo { name: "pack", does: "grooms a block of demands: lines, cards, containers" }];
-    const INPUTS: &'static [(&'static str, bool)] = &[("topology", true), ("traffic", true)];
+    const VERSION: u32 = 2;
+    const SUMMARY: &'static str = "Grooms client services into 10G lines, containers and lightpath requests: from end to end, at gateways of clusters, or sharing connections.";
+    const STAGES: &'static [StageInfo] = &[
+        StageInfo { name: "try", does: "packs a block of demands to see which services fill lightpaths" },
+        StageInfo { name: "pack", does: "grooms a block of demands: lines, cards, containers" },
+    ];
+    const INPUTS: &'static [(&'static str, bool)] =
+        &[("topology", true), ("traffic", true), ("clusters", false), ("grooming", false)];
 
     type Params = GroomingParams;
     type Inputs = GroomingInputs;
@@ -96,25 +98,27 @@ impl Algorithm for Grooming {
     type Report = GroomingReport;
 
     fn open(&self, documents: &Documents, params: &GroomingParams) -> Result<GroomingInputs, AlgorithmError> {
-        check_params(params)?;
+        params.validate()?;
         let topology: Topology = documents.parse("topology")?;
         let traffic: TrafficMatrix = documents.parse("traffic")?;
         refuse("topology", &validate_topology(&topology))?;
         refuse("traffic", &validate_traffic(&traffic))?;
         refuse("traffic", &validate_traffic_on(&traffic, &topology))?;
-        refuse("traffic", &too_many_lightpaths(&traffic))?;
-        Ok(GroomingInputs { topology, traffic })
+        refuse("traffic", &too_many_lightpaths(&traffic, params.line_rate_gbps))?;
+        let clusters = clusters(documents, params, &topology)?;
+        let manual = match params.mode {
+            GroomingMode::Manual => Some(read_manual(documents, &traffic)?),
+            _ => None,
+        };
+        let inputs = GroomingInputs { topology, traffic, clusters, manual };
+        if inputs.manual.is_some() {
+            manual::report(&inputs, params)?;
+        }
+        Ok(inputs)
     }
 
-    fn plan(&self, job: &Job<'_, Self>, _: &Control) -> Result<Step<Self>, AlgorithmError> {
-        let demands = u32::try_from(job.inputs.traffic.demands.len()).unwrap_or(u32::MAX);
-        let demands_per_shard = job.params.demands_per_shard;
-        Ok(Step::Stage {
-            name: "pack",
-            state: GroomingState { demands_per_shard },
-            shards: demands.div_ceil(demands_per_shard),
-            note: None,
-        })
+    fn plan(&self, job: &Job<'_, Self>, control: &Control) -> Result<Step<Self>, AlgorithmError> {
+        finish(job, stages::plan(job.inputs, job.params, control)?, control)
     }
 
     fn execute(
@@ -124,30 +128,17 @@ impl Algorithm for Grooming {
         shard: ShardIndex,
         control: &Control,
     ) -> Result<Vec<GroomedDemand>, AlgorithmError> {
-        let block = job.inputs.traffic.demands.chunks(state.demands_per_shard as usize).nth(shard as usize);
-        block
-            .unwrap_or_default()
-            .iter()
-            .map(|demand| {
-                control.check()?;
-                demand::groom(demand, job.params.threshold_gbps, job.params.fill, control)
-            })
-            .collect()
+        stages::execute(job.inputs, job.params, state, shard, control)
     }
 
     fn merge(
         &self,
         job: &Job<'_, Self>,
-        _: &GroomingState,
+        state: &GroomingState,
         partials: &mut dyn Iterator<Item = Result<Vec<GroomedDemand>, AlgorithmError>>,
         control: &Control,
     ) -> Result<Step<Self>, AlgorithmError> {
-        let mut groomed = Vec::with_capacity(job.inputs.traffic.demands.len());
-        for partial in partials {
-            control.check()?;
-            groomed.append(&mut partial?);
-        }
-        Ok(Step::Done(report::assemble(job.inputs, job.params, &groomed)))
+        finish(job, stages::merge(job.inputs, job.params, state, partials, control)?, control)
     }
 
     fn verify(&self, job: &Job<'_, Self>, report: &GroomingReport) -> Vec<Violation> {
@@ -155,31 +146,82 @@ impl Algorithm for Grooming {
     }
 }
 
-/// Refuses parameters that cannot be meant.
-fn check_params(params: &GroomingParams) -> Result<(), AlgorithmError> {
-    let invalid = |field: &str, detail: String| {
-        Err(AlgorithmError::InvalidParams { pointer: format!("/{field}"), detail })
-    };
-    if !(0.0..=100.0).contains(&params.threshold_gbps) {
-        return invalid(
-            "threshold_gbps",
-            format!("is {}, must lie between 0 and 100", params.threshold_gbps),
-        );
+/// The report of what was groomed.
+///
+/// # Errors
+/// What deriving sub-matrices or a grooming made by hand meets.
+pub(super) fn report_of(
+    inputs: &GroomingInputs,
+    params: &GroomingParams,
+    outcome: &GroomingOutcome,
+    control: &Control,
+) -> Result<GroomingReport, AlgorithmError> {
+    if params.mode == GroomingMode::Manual {
+        return manual::report(inputs, params);
     }
-    if params.demands_per_shard == 0 {
-        return invalid("demands_per_shard", "is 0, must be at least 1".to_owned());
+    let derived = stages::derived(inputs, params, outcome.left.as_ref(), control)?;
+    let packed = report::Packed { derived: derived.as_ref(), groomed: &outcome.groomed };
+    Ok(report::assemble(inputs, params, &packed))
+}
+
+fn finish(job: &Job<'_, Grooming>, next: Next, control: &Control) -> Result<Step<Grooming>, AlgorithmError> {
+    Ok(match next {
+        Next::Stage { name, state, shards } => Step::Stage { name, state, shards, note: None },
+        Next::Groomed(outcome) => Step::Done(report_of(job.inputs, job.params, &outcome, control)?),
+    })
+}
+
+/// The clusters that the mode makes use of.
+fn clusters(
+    documents: &Documents,
+    params: &GroomingParams,
+    topology: &Topology,
+) -> Result<Vec<Cluster>, AlgorithmError> {
+    let given = documents.bytes("clusters").map(|_| read_clusters(documents)).transpose()?;
+    if let Some(set) = &given {
+        refuse("clusters", &validate_clusters(set, topology))?;
     }
-    Ok(())
+    let used = params.mode.collects() || matches!(params.mode, GroomingMode::EndToEnd | GroomingMode::Manual);
+    Ok(match given {
+        Some(set) if used => set.clusters,
+        None if used && params.propose_clusters && params.mode != GroomingMode::Manual => {
+            propose_clusters(topology, params.largest_proposed_cluster).clusters
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// The document of clusters, ours or that of the original.
+fn read_clusters(documents: &Documents) -> Result<ClusterSet, AlgorithmError> {
+    let document: serde_json::Value = documents.parse("clusters")?;
+    if document.get("clusters").is_some_and(serde_json::Value::is_object) {
+        return ClusterSet::of_netplanner(&document).map_err(|finding| AlgorithmError::InvalidInput {
+            role: "clusters".to_owned(),
+            pointer: finding.pointer,
+            detail: finding.detail,
+        });
+    }
+    documents.parse("clusters")
+}
+
+/// The grooming made by hand: in the form of the original, or a report of ours, from an earlier run or changed.
+fn read_manual(documents: &Documents, traffic: &TrafficMatrix) -> Result<ManualGrooming, AlgorithmError> {
+    let document: serde_json::Value = documents.parse("grooming")?;
+    if document.get("requests").is_some() {
+        let report: GroomingReport = documents.parse("grooming")?;
+        return Ok(ManualGrooming::of(&report, traffic));
+    }
+    documents.parse("grooming")
 }
 
 /// Rates are free numbers: what would need more lightpaths than any network carries is a mistake of units.
-fn too_many_lightpaths(traffic: &TrafficMatrix) -> Vec<Finding> {
+fn too_many_lightpaths(traffic: &TrafficMatrix, line_rate_gbps: u32) -> Vec<Finding> {
     let mut lightpaths = 0.0;
     for (i, demand) in traffic.demands.iter().enumerate() {
-        lightpaths += (demand::largest_rate_gbps(demand) / LIGHTPATH_GBPS).ceil();
+        lightpaths += (demand::largest_rate_gbps(demand) / f64::from(line_rate_gbps)).ceil();
         if lightpaths > MAX_LIGHTPATHS {
             let detail = format!(
-                "more than {MAX_LIGHTPATHS} lightpaths of {LIGHTPATH_GBPS} Gb/s are asked for up to here"
+                "more than {MAX_LIGHTPATHS} lightpaths of {line_rate_gbps} Gb/s are asked for up to here"
             );
             return vec![Finding::error("TOO_MANY", format!("/demands/{i}"), detail)];
         }

@@ -7,6 +7,10 @@ use optics::traffic::{Demand, ServiceGroup, ServiceType, TrafficMatrix};
 use optics::verify_grooming::verify_grooming;
 
 use super::{Grooming, GroomingParams};
+use optics::clusters::{Cluster, ClusterSet};
+use optics::grooming::GroomingMode;
+use optics::traffic::Restoration;
+
 use crate::{Documents, local};
 
 fn topology() -> Topology {
@@ -173,4 +177,98 @@ fn requests_and_figures() {
     breaks("SUMMARY", |report| report.summary.rate_gbps += 1.0);
     breaks("SUMMARY", |report| report.summary.mp2x += 1);
     breaks("SUMMARY", |report| report.summary.leftover_services += 1);
+}
+
+/// `x` is split at gateway `B` of the cluster of `A`; the other way is a connection each of `AB` and `BC`.
+fn split_traffic() -> TrafficMatrix {
+    let group =
+        |kind, id: &str, count| ServiceGroup { kind, ids: (0..count).map(|n| format!("{id}{n}")).collect() };
+    let demand = |id: &str, a: &str, services| Demand {
+        rate_ab_gbps: None,
+        services,
+        ..Demand::of_rate(id, a, "C", 0.0)
+    };
+    let far =
+        vec![group(ServiceType::TenGigabitEthernet, "t", 1), group(ServiceType::GigabitEthernet, "g", 3)];
+    let mut x = demand("x", "A", far);
+    x.restoration = Restoration::Basic;
+    let near = demand("y", "B", vec![group(ServiceType::Stm64, "s", 1)]);
+    TrafficMatrix { name: String::new(), demands: vec![x, near] }
+}
+
+fn split(mode: GroomingMode) -> GroomingReport {
+    let clusters = ClusterSet { clusters: vec![Cluster::new("c", &["B"], &["A"])] };
+    let documents = Documents::new()
+        .with("topology", serde_json::to_vec(&topology()).unwrap())
+        .with("traffic", serde_json::to_vec(&split_traffic()).unwrap())
+        .with("clusters", serde_json::to_vec(&clusters).unwrap());
+    let params = GroomingParams { mode, split_threshold_gbps: Some(20.0), ..GroomingParams::default() };
+    local::report(&Grooming, &params, 0, &documents).unwrap()
+}
+
+fn breaks_split(mode: GroomingMode, rule: &str, spoil: impl FnOnce(&mut GroomingReport)) {
+    let mut report = split(mode);
+    spoil(&mut report);
+    let found = verify_grooming(&topology(), &split_traffic(), &report);
+    assert!(found.iter().any(|violation| violation.rule == rule), "{rule} is not among {found:?}");
+}
+
+#[test]
+fn split_services() {
+    let at_gateways = |rule: &str, spoil: fn(&mut GroomingReport)| {
+        breaks_split(GroomingMode::EndToEnd, rule, spoil);
+    };
+    let report = split(GroomingMode::EndToEnd);
+    assert_eq!(verify_grooming(&topology(), &split_traffic(), &report), []);
+    assert_eq!((report.mapping.len(), report.matrices.len()), (4, 2));
+    at_gateways("SPLIT_SERVICE", |report| drop(report.mapping.pop()));
+    at_gateways("SPLIT_SERVICE", |report| report.mapping[0].service = "nobody".to_owned());
+    at_gateways("SPLIT_SERVICE", |report| {
+        let again = report.mapping[0].clone();
+        report.mapping.push(again);
+    });
+    at_gateways("SPLIT_SERVICE", |report| drop(report.matrices[0].demands[0].services[0].ids.pop()));
+    at_gateways("SPLIT_SERVICE", |report| {
+        report.matrices[0].demands[0].services[0].ids.push("stranger".to_owned());
+    });
+    at_gateways("SPLIT_SERVICE", |report| {
+        report.matrices[0].demands[0].services[0].kind = ServiceType::Stm64;
+    });
+    at_gateways("SPLIT_CHAIN", |report| report.mapping[0].pieces.reverse());
+    at_gateways("SPLIT_CHAIN", |report| drop(report.mapping[0].pieces.pop()));
+    at_gateways("SPLIT_CHAIN", |report| report.mapping[0].pieces[0].matrix = "main".to_owned());
+    at_gateways("SPLIT_CHAIN", |report| report.mapping[0].pieces[0].demand = "nobody".to_owned());
+    at_gateways("SPLIT_CONDITIONS", |report| {
+        report.matrices[0].demands[0].restoration = Restoration::None;
+    });
+    at_gateways("SPLIT_CONDITIONS", |report| report.matrices[0].demands[0].priority = 0);
+    at_gateways("MATRIX", |report| report.matrices[0].id = "other".to_owned());
+    at_gateways("MATRIX", |report| report.matrices[0].demands[0].b = "C".to_owned());
+    at_gateways("MATRIX", |report| report.clusters[0].gateways.clear());
+    at_gateways("MATRIX", |report| report.matrices.clear());
+    at_gateways("TABLE", |report| report.table[0].split[0].count += 1);
+    at_gateways("TABLE", |report| report.table[0].split[0].sections[0].b = "C".to_owned());
+    at_gateways("TABLE", |report| drop(report.table[0].split[0].sections.pop()));
+    at_gateways("SUMMARY", |report| report.summary.pieces += 1);
+    at_gateways("SUMMARY", |report| report.summary.shelves += 1);
+    at_gateways("LIGHTPATH_RATE", |report| report.line_rate_gbps = 50);
+    at_gateways("LIGHTPATH_CLIENTS", |report| {
+        // two containers at 10 Gb/s each would have no room
+        report.line_rate_gbps = 40;
+        report.lightpaths[0].services = (0..5).map(|n| format!("s{n}")).collect();
+    });
+}
+
+#[test]
+fn connections() {
+    let sharing = |rule: &str, spoil: fn(&mut GroomingReport)| {
+        breaks_split(GroomingMode::Intermediate, rule, spoil);
+    };
+    let report = split(GroomingMode::Intermediate);
+    assert_eq!((report.connections.len(), report.mapping.len()), (2, 4));
+    sharing("CONNECTION", |report| report.connections[0].links.push("AB".to_owned()));
+    sharing("CONNECTION", |report| report.connections[0].links[0] = "BC".to_owned());
+    sharing("CONNECTION", |report| report.connections[0].nodes[0] = "C".to_owned());
+    sharing("CONNECTION", |report| report.connections[0].carries.clear());
+    sharing("CONNECTION", |report| report.connections[0].demand = "nobody".to_owned());
 }

@@ -1,24 +1,34 @@
 //! Makes the report of what was groomed: ids, cards in their places, requests, figures.
 
 use optics::grooming::{
-    CardKind, GroomedLightpath, GroomingReport, GroomingSummary, Groomout, LIGHTPATH_GBPS, Leftover,
-    LightpathKind, LineBound, NodeShelves, ServiceCount, TableRow,
+    CardKind, GroomedLightpath, GroomingReport, GroomingSummary, Groomout, LIGHTPATH_GBPS, LINE_GBPS,
+    Leftover, LightpathKind, LineBound, NodeShelves,
 };
 use optics::request::LightpathRequest;
 use optics::traffic::{Demand, ServiceGroup};
 
 use super::demand::{Container, GroomedDemand, gbps};
+use super::derived::Derived;
 use super::shelves::{self, Pair};
-use super::{GroomingInputs, GroomingParams};
+use super::{GroomingInputs, GroomingParams, table};
 
-/// The report; `groomed` has one entry for each demand, in order.
-pub fn assemble(
-    inputs: &GroomingInputs,
-    params: &GroomingParams,
-    groomed: &[GroomedDemand],
-) -> GroomingReport {
-    let mut draft = Draft::default();
-    for (demand, groomed) in inputs.traffic.demands.iter().zip(groomed) {
+/// What was packed, and how.
+#[derive(Clone, Debug)]
+pub struct Packed<'a> {
+    /// Sub-matrices, where services were moved into some.
+    pub derived: Option<&'a Derived>,
+    /// An entry for each demand that was packed, in order.
+    pub groomed: &'a [GroomedDemand],
+}
+
+/// The report of what was packed.
+pub fn assemble(inputs: &GroomingInputs, params: &GroomingParams, packed: &Packed<'_>) -> GroomingReport {
+    let mut draft = Draft { line_rate_gbps: f64::from(params.line_rate_gbps), ..Draft::default() };
+    let demands: Vec<&Demand> = match packed.derived {
+        Some(derived) => derived.demands().collect(),
+        None => inputs.traffic.demands.iter().collect(),
+    };
+    for (demand, groomed) in demands.iter().zip(packed.groomed) {
         draft.add(demand, groomed);
     }
     let (nodes, ids) = shelves::place(&inputs.topology, &draft.pairs);
@@ -28,23 +38,33 @@ pub fn assemble(
     for (groomout, pair) in draft.groomouts.iter_mut().zip(&draft.lined_by) {
         groomout.cards.clone_from(&ids[*pair]);
     }
+    let packing = params.packing();
+    let derived = packed.derived.cloned().unwrap_or_default();
     GroomingReport {
         topology: inputs.topology.name.clone(),
         traffic: inputs.traffic.name.clone(),
-        threshold_gbps: params.threshold_gbps,
+        mode: params.mode,
+        line_rate_gbps: params.line_rate_gbps,
+        threshold_gbps: packing.threshold_gbps,
+        split_threshold_gbps: params.trial(!inputs.clusters.is_empty()).map(|trial| trial.threshold_gbps),
         fill: params.fill,
-        summary: summarise(inputs, groomed, &draft, &nodes),
+        clusters: if packed.derived.is_some() { inputs.clusters.clone() } else { Vec::new() },
+        summary: summarise(inputs, &demands, packed, &draft, &nodes),
+        table: table::rows(&inputs.traffic, &derived),
         requests: draft.requests,
         lightpaths: draft.lightpaths,
         groomouts: draft.groomouts,
         leftovers: draft.leftovers,
         nodes,
-        table: inputs.traffic.demands.iter().filter(|demand| !demand.services.is_empty()).map(row).collect(),
+        matrices: derived.matrices,
+        mapping: derived.mapping,
+        connections: derived.connections,
     }
 }
 
 #[derive(Default)]
 struct Draft<'a> {
+    line_rate_gbps: f64,
     requests: Vec<LightpathRequest>,
     lightpaths: Vec<GroomedLightpath>,
     groomouts: Vec<Groomout>,
@@ -69,9 +89,10 @@ impl<'a> Draft<'a> {
         for &rate in &groomed.shares_gbps {
             self.light(demand, next_id(), LightpathKind::Rate, rate, &[], &[]);
         }
-        for service in &groomed.transparent {
+        for (i, service) in groomed.transparent.iter().enumerate() {
             let services = std::slice::from_ref(service);
-            self.light(demand, next_id(), LightpathKind::Tp1h, LIGHTPATH_GBPS, services, &[]);
+            let id = groomed.transparent_ids.get(i).cloned().unwrap_or_else(&mut next_id);
+            self.light(demand, id, LightpathKind::Tp1h, LIGHTPATH_GBPS, services, &[]);
         }
         for container in &groomed.containers {
             let lines = || container.lines.iter().map(|line| first_groomout + line);
@@ -80,17 +101,20 @@ impl<'a> Draft<'a> {
                 self.leave(demand, container, groomouts);
                 continue;
             }
-            let id = next_id();
+            let id = container.id.clone().unwrap_or_else(&mut next_id);
             for line in lines() {
                 self.groomouts[line].lightpath = Some(id.clone());
             }
             let rate = gbps(container.kbps);
-            self.light(demand, id, LightpathKind::Mp1h, rate, &container.services, &groomouts);
+            let kind = if container.on_its_own { LightpathKind::TenGigabit } else { LightpathKind::Mp1h };
+            self.light(demand, id, kind, rate, &container.services, &groomouts);
         }
     }
 
     fn add_groomouts(&mut self, demand: &'a Demand, groomed: &GroomedDemand) {
-        let id = |line: usize| format!("{}-g{}", demand.id, line + 1);
+        let id = |line: usize| {
+            groomed.lines[line].id.clone().unwrap_or_else(|| format!("{}-g{}", demand.id, line + 1))
+        };
         let mut card_and_line = vec![(0, 1); groomed.lines.len()];
         for card in &groomed.cards {
             for (number, &line) in (1..).zip(card) {
@@ -128,7 +152,7 @@ impl<'a> Draft<'a> {
         let card = match kind {
             LightpathKind::Tp1h => Some(CardKind::Tp1h),
             LightpathKind::Mp1h => Some(CardKind::Mp1h),
-            LightpathKind::Rate => None,
+            LightpathKind::TenGigabit | LightpathKind::Rate => None,
         };
         if let Some(card) = card {
             self.lit_by.push((self.lightpaths.len(), self.pairs.len()));
@@ -140,7 +164,11 @@ impl<'a> Draft<'a> {
             a: demand.a.clone(),
             b: demand.b.clone(),
             rate_gbps,
-            capacity_gbps: LIGHTPATH_GBPS,
+            capacity_gbps: match kind {
+                LightpathKind::Tp1h => LIGHTPATH_GBPS,
+                LightpathKind::TenGigabit => LINE_GBPS,
+                LightpathKind::Mp1h | LightpathKind::Rate => self.line_rate_gbps,
+            },
             priority: demand.priority,
             protection: demand.protection.clone(),
             restoration: demand.restoration,
@@ -173,20 +201,10 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn row(demand: &Demand) -> TableRow {
-    let mut end_to_end: Vec<ServiceCount> = Vec::new();
-    for group in demand.services.iter().filter(|group| !group.ids.is_empty()) {
-        match end_to_end.iter_mut().find(|entry| entry.kind == group.kind) {
-            Some(entry) => entry.count += count(group.ids.len()),
-            None => end_to_end.push(ServiceCount { kind: group.kind, count: count(group.ids.len()) }),
-        }
-    }
-    TableRow { demand: demand.id.clone(), a: demand.a.clone(), b: demand.b.clone(), end_to_end }
-}
-
 fn summarise(
     inputs: &GroomingInputs,
-    groomed: &[GroomedDemand],
+    packed_demands: &[&Demand],
+    packed: &Packed<'_>,
     draft: &Draft<'_>,
     nodes: &[NodeShelves],
 ) -> GroomingSummary {
@@ -213,9 +231,15 @@ fn summarise(
         mp2x: cards(CardKind::Mp2x),
         tp1h: cards(CardKind::Tp1h),
         mp1h: cards(CardKind::Mp1h),
-        unproven: demands
+        split_services: count(packed.derived.map_or(0, |derived| derived.mapping.len())),
+        pieces: count(
+            packed.derived.map_or(0, |derived| derived.mapping.iter().map(|split| split.pieces.len()).sum()),
+        ),
+        racks: nodes.iter().map(|node| node.racks).sum(),
+        shelves: nodes.iter().map(|node| node.shelves).sum(),
+        unproven: packed_demands
             .iter()
-            .zip(groomed)
+            .zip(packed.groomed)
             .filter(|(_, groomed)| count(groomed.lines.len()) > groomed.lines_at_least)
             .map(|(demand, groomed)| LineBound {
                 demand: demand.id.clone(),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_cmp)] // rates come out as the doubles nearest to the decimal numbers
 
-use optics::grooming::{CardKind, LightpathKind};
+use optics::grooming::{CardKind, Fill, LightpathKind};
 use optics::topology::{Link, Node};
 use optics::traffic::{Demand, Protection, Restoration, ServiceGroup, ServiceType};
 use proptest::prelude::*;

@@ -37,6 +37,7 @@ pub mod task;
 
 use std::collections::BTreeMap;
 
+use optics::grooming::SubMatrix;
 use optics::report::PlanReport;
 use optics::request::LightpathRequest;
 use optics::topology::Topology;
@@ -71,6 +72,9 @@ pub struct RwaInputs {
 #[derive(Deserialize)]
 struct Groomed {
     requests: Vec<LightpathRequest>,
+    /// The demands that were packed, where they are not those of the traffic matrix.
+    #[serde(default)]
+    matrices: Vec<SubMatrix>,
 }
 
 impl Algorithm for Rwa {
@@ -90,7 +94,7 @@ impl Algorithm for Rwa {
     fn open(&self, documents: &Documents, params: &RwaParams) -> Result<RwaInputs, AlgorithmError> {
         params.validate()?;
         let topology: Topology = documents.parse("topology")?;
-        let traffic: Option<TrafficMatrix> =
+        let mut traffic: Option<TrafficMatrix> =
             documents.bytes("traffic").map(|_| documents.parse("traffic")).transpose()?;
         if let Some(traffic) = &traffic {
             let findings = validate_traffic_on(traffic, &topology);
@@ -103,7 +107,12 @@ impl Algorithm for Rwa {
             }
         }
         let requests = if documents.bytes("grooming").is_some() {
-            documents.parse::<Groomed>("grooming")?.requests
+            let groomed: Groomed = documents.parse("grooming")?;
+            if let Some(traffic) = traffic.as_mut().filter(|_| !groomed.matrices.is_empty()) {
+                // requests are of these demands, and so are the conditions on their routes
+                traffic.demands = groomed.matrices.into_iter().flat_map(|matrix| matrix.demands).collect();
+            }
+            groomed.requests
         } else if let Some(traffic) = &traffic {
             requests_of(traffic, params.lightpath_capacity_gbps)
         } else {
