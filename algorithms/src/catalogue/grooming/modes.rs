@@ -13,6 +13,7 @@ use optics::verify_grooming::manual::verify_manual_grooming;
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalogue::rwa::{Rwa, RwaParams};
 use crate::local;
 use ServiceType::{FastEthernet, HundredGigabitEthernet, Stm1Optical, Stm16, TenGigabitEthernet};
 
@@ -498,6 +499,31 @@ fn by_hand_a_client_may_have_a_wavelength_of_its_own() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn what_was_groomed_is_routed_under_the_conditions_of_the_demands_that_were_packed() {
+    // a ring with a tail; the bound demand stays whole and keeps off B
+    let topology = network(&["AB", "BC", "CD", "DA", "DE"]);
+    let mut bound = demand("bound", "AC", &[(TenGigabitEthernet, 2)]);
+    bound.exclude_nodes = vec!["B".to_owned()];
+    let demands = [bound, demand("free", "AC", &[(Stm16, 3)]), demand("tail", "EB", &[(FastEthernet, 9)])];
+    let documents = documents(&topology, &demands, &[Cluster::new("c", &["D"], &["E"])]);
+    let report = groomed(&documents, &in_mode(GroomingMode::Advanced));
+    assert!(report.summary.split_services > 0);
+    let documents = documents.with("grooming", serde_json::to_vec(&report).unwrap());
+    let plan = local::report(&Rwa, &RwaParams::default(), 1, &documents).unwrap();
+    assert_eq!((plan.summary.requests as usize, plan.summary.blocked), (report.requests.len(), 0));
+    let of_bound = report.requests.iter().find(|request| request.demand == "bound").unwrap();
+    let lightpath = plan.plan.lightpaths.iter().find(|own| own.id == of_bound.id).unwrap();
+    let links: Vec<&str> = lightpath
+        .paths
+        .iter()
+        .flat_map(|path| &path.segments)
+        .flat_map(|segment| segment.hops.iter().map(|hop| hop.link.as_str()))
+        .collect();
+    assert_eq!(links.len(), 2);
+    assert!(links.contains(&"CD2") && links.contains(&"DA3"), "{links:?}");
 }
 
 proptest! {
