@@ -240,6 +240,25 @@ fn acceptance_the_small_grooming_with_clusters_is_that_of_the_original() {
     assert!(joined.summary.groomouts <= summary.groomouts);
 }
 
+#[test]
+#[ignore = "needs the reference networks: make acceptance"]
+fn acceptance_kerman_without_100ge_has_six_of_its_107_lightpaths_in_the_cluster() {
+    let part = |name: &str| data(&format!("netplanner/json/rwa-{name}.json"));
+    let clusters: serde_json::Value = serde_json::from_slice(&part("clusters")).expect("JSON");
+    let clusters = ClusterSet::of_netplanner(&clusters).expect("clusters");
+    let documents = with_clusters(documents(Format::NetplannerJson, &part("pt"), &part("tm")), &clusters);
+    let params = GroomingParams::default();
+    let report = run(&documents, &params);
+    let inside = &report.matrices[0];
+    let in_cluster = report
+        .requests
+        .iter()
+        .filter(|request| inside.demands.iter().any(|demand| demand.id == request.demand));
+    assert_eq!((in_cluster.count(), report.requests.len()), (6, 107));
+    assert!((report.summary.rate_gbps - 2473.8).abs() < 1e-9, "{}", report.summary.rate_gbps);
+    accepted_by_hand(&documents, &params, &report);
+}
+
 /// Connections as their nodes, one direction chosen, with the demands that ride on them.
 fn connections(report: &GroomingReport) -> Vec<(String, Vec<String>)> {
     let mut all: Vec<_> = report

@@ -62,8 +62,10 @@ impl ClusterSet {
     ///
     /// # Errors
     /// The first place that has another form.
-    pub fn of_netplanner(document: &serde_json::Value) -> Result<Self, Finding> {
-        let wrong = |pointer: String, what: &str| Finding::error("TYPE", pointer, format!("must be {what}"));
+    pub fn of_netplanner(document: &serde_json::Value) -> Result<Self, Box<Finding>> {
+        let wrong = |pointer: String, what: &str| {
+            Box::new(Finding::error("TYPE", pointer, format!("must be {what}")))
+        };
         let clusters = document
             .get("clusters")
             .and_then(serde_json::Value::as_object)
@@ -77,7 +79,7 @@ impl ClusterSet {
                     .map(|node| {
                         node.as_str().map(str::to_owned).ok_or_else(|| wrong(at.clone(), "a list of texts"))
                     })
-                    .collect::<Result<Vec<String>, Finding>>()
+                    .collect::<Result<Vec<String>, Box<Finding>>>()
             };
             let name = cluster.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
             Ok(Cluster {
@@ -87,7 +89,7 @@ impl ClusterSet {
                 subnodes: nodes("subnodes")?,
             })
         };
-        Ok(Self { clusters: clusters.iter().map(read).collect::<Result<_, Finding>>()? })
+        Ok(Self { clusters: clusters.iter().map(read).collect::<Result<_, Box<Finding>>>()? })
     }
 }
 

@@ -245,12 +245,10 @@ fn clustered(matrices: &[SubMatrix]) -> ClusteredMatrices {
 /// Every service with its pieces, every piece with its service and the other pieces.
 fn mapping(report: &GroomingReport) -> ServiceMapping {
     let taken = |id: &str| report.matrices.iter().any(|matrix| matrix.id == id);
-    let original = if report.traffic.is_empty() || taken(&report.traffic) {
-        (0..).map(|n| if n == 0 { "input".to_owned() } else { format!("input{n}") }).find(|id| !taken(id))
-    } else {
-        Some(report.traffic.clone())
+    let mut original = if report.traffic.is_empty() { "input".to_owned() } else { report.traffic.clone() };
+    while taken(&original) {
+        original.push('\'');
     }
-    .unwrap_or_default();
     let mut mapping = ServiceMapping::default();
     let matrices = report.matrices.iter().map(|matrix| matrix.id.as_str());
     for id in matrices.chain([original.as_str()]) {

@@ -4,7 +4,7 @@
 #![allow(clippy::float_cmp)] // rates come out as the doubles nearest to the decimal numbers
 
 use optics::clusters::Cluster;
-use optics::grooming::{Fill, LINE_RATES_GBPS, SplitService};
+use optics::grooming::{Fill, LINE_RATES_GBPS, LightpathKind, SplitService};
 use optics::topology::{Link, Node, NodeKind};
 use optics::traffic::{
     Demand, Disjointness, Protection, ProtectionSource, Restoration, ServiceGroup, ServiceType,
@@ -13,6 +13,7 @@ use optics::verify_grooming::manual::verify_manual_grooming;
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalogue::rwa::{Rwa, RwaParams};
 use crate::local;
 use ServiceType::{FastEthernet, HundredGigabitEthernet, Stm1Optical, Stm16, TenGigabitEthernet};
 
@@ -454,6 +455,75 @@ fn a_grooming_made_by_hand_is_taken_as_it_is_or_refused_with_all_that_is_wrong()
         assert!(refused.contains(rule), "{refused}");
     }
     assert!(refused.matches("LIGHTPATH_CAPACITY at").count() >= report.lightpaths.len(), "{refused}");
+}
+
+#[test]
+fn by_hand_a_client_may_have_a_wavelength_of_its_own() {
+    let topology = network(&["AB"]);
+    let documents = documents(&topology, &[demand("d", "AB", &[(TenGigabitEthernet, 11), (Stm16, 1)])], &[]);
+    let report = groomed(&documents, &GroomingParams::default());
+    let traffic: TrafficMatrix = documents.parse("traffic").unwrap();
+    let mut manual = ManualGrooming::of(&report, &traffic);
+    let hand_in = |manual: &ManualGrooming, line_rate_gbps| {
+        let documents = documents.clone().with("grooming", serde_json::to_vec(manual).unwrap());
+        let params = GroomingParams { line_rate_gbps, ..in_mode(GroomingMode::Manual) };
+        local::report(&Grooming, &params, 0, &documents)
+    };
+    // the second lightpath has one 10GE and the line of the STM16, which is left over now
+    let matrix = manual.traffic.get_mut("main").unwrap();
+    let second = matrix.lightpaths.get_mut("d-lp2").unwrap();
+    second.routing_type = "10NonCoherent".to_owned();
+    second.service_id_list.retain(|client| client.kind == "normal");
+    second.capacity = 10.0;
+    let left = vec!["d-g1".to_owned()];
+    matrix.remaining_groomouts.demands.insert("d".to_owned(), left);
+    let low = matrix.low_rate_grooming_result.demands.get_mut("d").unwrap();
+    low.groomouts.get_mut("d-g1").unwrap().lightpath_id = None;
+    let again = hand_in(&manual, 100).unwrap();
+    let shown: Vec<_> = again
+        .requests
+        .iter()
+        .zip(&again.lightpaths)
+        .map(|(request, own)| (own.id.as_str(), own.kind, request.rate_gbps, request.capacity_gbps))
+        .collect();
+    assert_eq!(
+        shown,
+        [("d-lp1", LightpathKind::Mp1h, 100.0, 100.0), ("d-lp2", LightpathKind::TenGigabit, 10.0, 10.0)]
+    );
+    assert_eq!(again.leftovers[0].groomouts, ["d-g1"]);
+    assert_eq!(again.summary.mp1h, 2);
+    // the other is no lightpath of a 200G line
+    match hand_in(&manual, 200) {
+        Err(AlgorithmError::InvalidInput { pointer, .. }) => {
+            assert_eq!(pointer, "/traffic/main/lightpaths/d-lp1");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_groomed_is_routed_under_the_conditions_of_the_demands_that_were_packed() {
+    // a ring with a tail; the bound demand stays whole and keeps off B
+    let topology = network(&["AB", "BC", "CD", "DA", "DE"]);
+    let mut bound = demand("bound", "AC", &[(TenGigabitEthernet, 2)]);
+    bound.exclude_nodes = vec!["B".to_owned()];
+    let demands = [bound, demand("free", "AC", &[(Stm16, 3)]), demand("tail", "EB", &[(FastEthernet, 9)])];
+    let documents = documents(&topology, &demands, &[Cluster::new("c", &["D"], &["E"])]);
+    let report = groomed(&documents, &in_mode(GroomingMode::Advanced));
+    assert!(report.summary.split_services > 0);
+    let documents = documents.with("grooming", serde_json::to_vec(&report).unwrap());
+    let plan = local::report(&Rwa, &RwaParams::default(), 1, &documents).unwrap();
+    assert_eq!((plan.summary.requests as usize, plan.summary.blocked), (report.requests.len(), 0));
+    let of_bound = report.requests.iter().find(|request| request.demand == "bound").unwrap();
+    let lightpath = plan.plan.lightpaths.iter().find(|own| own.id == of_bound.id).unwrap();
+    let links: Vec<&str> = lightpath
+        .paths
+        .iter()
+        .flat_map(|path| &path.segments)
+        .flat_map(|segment| segment.hops.iter().map(|hop| hop.link.as_str()))
+        .collect();
+    assert_eq!(links.len(), 2);
+    assert!(links.contains(&"CD2") && links.contains(&"DA3"), "{links:?}");
 }
 
 proptest! {
