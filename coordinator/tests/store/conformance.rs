@@ -29,7 +29,6 @@ struct OnPostgres {
 }
 
 #[tokio::test]
-#[ignore = "one story of it fails: a COMMIT gets through the wire that should be cut, and why is not known yet"]
 async fn the_store_on_postgres_does_what_every_store_must() {
     conforms(async || {
         let wire = Wire::to(&database().await);
