@@ -224,6 +224,12 @@ impl Scheduler {
             let from = position.and_then(|position| run.storing.remove(position));
             if run.table.unsettle(shard) {
                 run.table.reopen(shard);
+                // whoever has more of the range does not owe this one again
+                for lease in &run.leases {
+                    if let Some(lease) = self.leases.get_mut(*lease) {
+                        lease.give_up(shard);
+                    }
+                }
             }
             from.map(|(_, worker, lease)| (worker, lease))
         } else {
