@@ -9,7 +9,7 @@ use clap::Parser;
 use common::cookie::{Cookie, CookieError};
 use common::tls::{ServerTls, TlsFiles};
 
-use crate::dispatch::event::DispatchSettings;
+use crate::dispatch::event::{AheadSettings, DispatchSettings};
 use crate::http::HttpSettings;
 use crate::http::rate::Rate;
 use crate::link::LinkSettings;
@@ -127,6 +127,34 @@ pub struct Config {
     /// by it.
     #[arg(long, env = "NETPLANNER_RESULT_POOL_MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub result_pool_mib: u32,
+
+    /// Mebibytes of results that may be on their way from one worker at a time, a larger result alone: half of all, so that
+    /// one that has much to deliver leaves room for the others.
+    #[arg(long, env = "NETPLANNER_WORKER_RESULTS_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub worker_results_mib: u32,
+
+    /// Shards that the open stages of all runs may have together; above it no further stage is opened for whoever has one
+    /// open, and its run waits. A million of them take the leader half a mebibyte.
+    #[arg(long, env = "NETPLANNER_MAX_PLANNED_SHARDS", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_planned_shards: u64,
+
+    /// Most shards of a stage that is merged from memory, before its results are durable; 0: every stage is stored first. A
+    /// larger one takes longer to compute than to store.
+    #[arg(long, env = "NETPLANNER_AHEAD_SHARDS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub ahead_shards: u32,
+
+    /// Kibibytes of results of such a stage at most: they go to the merging worker at once, with the task.
+    #[arg(long, env = "NETPLANNER_AHEAD_KIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub ahead_kib: u32,
+
+    /// Mebibytes of results kept for merging from memory, of all runs together; above it stages are stored first.
+    #[arg(long, env = "NETPLANNER_AHEAD_ALL_MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    pub ahead_all_mib: u32,
+
+    /// Kibibytes of the largest state of a stage whose shards are handed out before it is durable: it is in memory until
+    /// then.
+    #[arg(long, env = "NETPLANNER_AHEAD_STATE_KIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(..=16_384))]
+    pub ahead_state_kib: u32,
 
     /// Mebibytes of results waiting for the database above which no more work is handed out.
     #[arg(long, env = "NETPLANNER_WRITER_BACKLOG_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
@@ -289,7 +317,15 @@ impl Config {
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         DispatchSettings {
             pool_bytes: u64::from(self.result_pool_mib) << 20,
+            worker_bytes: u64::from(self.worker_results_mib) << 20,
             writer_bytes: u64::from(self.writer_backlog_mib) << 20,
+            planned_shards: self.max_planned_shards,
+            ahead: AheadSettings {
+                shards: self.ahead_shards,
+                bytes: (self.ahead_kib as usize) << 10,
+                all_bytes: (self.ahead_all_mib as usize) << 20,
+                state_bytes: (self.ahead_state_kib as usize) << 10,
+            },
             prefetch: self.prefetch,
             heartbeat: ms(self.heartbeat_ms),
             suspect: ms(self.worker_silence_ms) * 2 / 5,
@@ -328,6 +364,12 @@ mod tests {
         assert_eq!(config.dispatch().suspect, Duration::from_secs(2));
         assert!(!config.allow_remote);
         assert_eq!(config.retention(), Retention::default());
+        let (dispatch, defaults) = (config.dispatch(), DispatchSettings::default());
+        assert_eq!(dispatch.ahead, defaults.ahead);
+        let bounds = |settings: &DispatchSettings| {
+            [settings.pool_bytes, settings.worker_bytes, settings.writer_bytes, settings.planned_shards]
+        };
+        assert_eq!(bounds(&dispatch), bounds(&defaults));
         assert!(
             Config::try_parse_from(["coordinator", "--database-url", "x", "--shard-attempts", "0"]).is_err()
         );

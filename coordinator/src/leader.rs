@@ -224,6 +224,7 @@ impl Subtree {
             dispatch: dispatch.clone(),
             writer: writer.clone(),
             unstored,
+            state_ahead_bytes: settings.dispatch.ahead.state_bytes,
         };
         let supervisor = self.spawn("the supervisor of runs", RunSupervisor, supervisor).await?;
         // a closed mailbox is noticed by `ended`

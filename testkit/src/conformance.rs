@@ -17,7 +17,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a store offers to clients, operators and leaders. Each function is the store's of the same name.
 #[allow(async_fn_in_trait, missing_docs)] // called by tests of this workspace alone; documented where they are the store's
@@ -28,6 +28,8 @@ pub trait Durable {
     async fn delete_run(&self, run: RunId) -> Result<(), StoreError>;
     async fn set_paused(&self, paused: bool);
     async fn paused(&self) -> bool;
+    async fn pause_run(&self, run: RunId, paused: bool) -> Result<(), StoreError>;
+    async fn paused_runs(&self) -> BTreeSet<RunId>;
     async fn request_drain(&self, worker: WorkerId, drain: bool);
     async fn drain_requests(&self) -> Vec<WorkerId>;
 
@@ -78,6 +80,7 @@ pub async fn conforms<D: Durable>(fresh: impl AsyncFn() -> D) {
     a_leader_reads_what_it_needs_to_go_on(fresh().await).await;
     partial_results_come_back_in_pages_without_gaps(fresh().await).await;
     wishes_of_operators_are_remembered(fresh().await).await;
+    a_run_is_held_as_long_as_it_is_open(fresh().await).await;
     of_a_deleted_run_nothing_is_left(fresh().await).await;
 }
 
@@ -527,6 +530,24 @@ async fn wishes_of_operators_are_remembered(store: impl Durable) {
     assert_eq!(store.drain_requests().await, [ann, bob]);
     store.request_drain(ann, false).await;
     assert_eq!(store.drain_requests().await, [bob]);
+}
+
+async fn a_run_is_held_as_long_as_it_is_open(store: impl Durable) {
+    let (held, other) = (submitted(&store).await, submitted(&store).await);
+    for paused in [true, true, false, true] {
+        assert_eq!(store.pause_run(held, paused).await, Ok(()));
+    }
+    assert_eq!(store.paused_runs().await, [held].into());
+    assert!(store.run(held).await.expect("the run is there").paused);
+    let mut leader = Leading::of(&store).await;
+    leader.writes(&[opened(held, 0, 1), succeeded(other)]).await;
+    assert_eq!(kinds(&store, held).await, ["state", "paused", "resumed", "paused", "state", "stage_opened"]);
+    assert_eq!(store.cancel(held).await, Ok(true));
+    assert_eq!(store.pause_run(other, true).await, Ok(()), "it stays as it is");
+    assert_eq!(kinds(&store, other).await, ["state", "state"]);
+    assert_eq!(store.paused_runs().await, BTreeSet::new());
+    let unknown = RunId(Uuid::from_u128(1));
+    assert_eq!(store.pause_run(unknown, true).await, Err(StoreError::NotFound("run")));
 }
 
 async fn of_a_deleted_run_nothing_is_left(store: impl Durable) {

@@ -1,7 +1,7 @@
 //! The model of the store in the simulation, held to what the store on Postgres is held to.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use common::ids::{ContentHash, Epoch, RunId, StageIndex, WorkerId};
@@ -47,6 +47,14 @@ impl Durable for Model {
 
     async fn paused(&self) -> bool {
         self.tables.borrow().paused()
+    }
+
+    async fn pause_run(&self, run: RunId, paused: bool) -> Result<(), StoreError> {
+        self.tables.borrow_mut().pause_run(run, paused)
+    }
+
+    async fn paused_runs(&self) -> BTreeSet<RunId> {
+        self.tables.borrow().paused_runs()
     }
 
     async fn request_drain(&self, worker: WorkerId, drain: bool) {

@@ -45,7 +45,15 @@ fn candidates() -> Vec<(u32, PathBuf)> {
     installed.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let installed = installed.into_iter().map(|(_, folder)| folder);
     let folders = named.into_iter().chain(on_path.into_iter().flatten()).chain(installed);
-    folders.filter_map(|folder| Some((release(&folder)?, folder))).collect()
+    folders.filter_map(|folder| Some((release(&folder)?, home_of(folder)))).collect()
+}
+
+/// The folder in which the binaries of `folder` really are: where they are linked to, all that belongs to the release
+/// (`pg_dump` too) need not be.
+fn home_of(folder: PathBuf) -> PathBuf {
+    let server = folder.join("postgres").canonicalize();
+    let home = server.ok().and_then(|server| Some(server.parent()?.to_owned()));
+    home.filter(|home| home.join("initdb").is_file() && home.join("postgres").is_file()).unwrap_or(folder)
 }
 
 /// The release of the server in `folder`, from `postgres (PostgreSQL) 15.18 (…)`.

@@ -9,15 +9,6 @@ use std::collections::VecDeque;
 use common::ids::{LeaseId, StageIndex, WorkerId};
 use common::protocol::ResultKey;
 
-/// Most shards of a stage that is merged from memory: a larger one takes longer to compute than to store.
-pub(super) const SHARDS_AHEAD: u32 = 64;
-
-/// Most bytes of the results of such a stage: one message.
-pub(super) const BYTES_AHEAD: usize = 64 << 10;
-
-/// Most bytes of results kept for merging, of all runs together. Above it stages are merged when they are stored.
-pub(super) const ALL_BYTES_AHEAD: usize = 16 << 20;
-
 /// The results of a stage, as long as they may be merged from memory.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -26,10 +17,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Adds a result; false if they are too large together.
-    pub(super) fn add(&mut self, shard: u32, json: &[u8]) -> bool {
+    /// Adds a result; false if they take more than `most` bytes together.
+    pub(super) fn add(&mut self, shard: u32, json: &[u8], most: usize) -> bool {
         self.bytes += json.len();
-        if self.bytes > BYTES_AHEAD {
+        if self.bytes > most {
             return false;
         }
         self.results.push((shard, json.to_vec()));

@@ -1,8 +1,9 @@
 //! What a failure or a death means: who is charged, what is tried again, when a run is given up.
 //!
 //! A panic or a timeout charges the shard. A worker's death charges only what its lanes were at ([`Worker::on_lanes`]): a
-//! range is halved, and only a shard that was alone when several workers died over it is given up. What is tried again after
-//! a failure rests before ([`backoff`]); what lost its worker for the first time does not.
+//! range is halved, and only a shard that was alone when several workers died over it is given up. A worker gets one such
+//! shard at a time: what merely ran beside another's poison is not beside it again. What is tried again after a failure rests
+//! before ([`backoff`]); what lost its worker for the first time does not.
 //!
 //! [`Worker::on_lanes`]: super::workers::Worker::on_lanes
 

@@ -47,6 +47,8 @@ impl Scheduler {
             }
         }
         assert_eq!(lent, self.leases.lent_bytes(), "lent bytes");
+        let planned: u64 = self.runs.values().map(Run::planned).sum();
+        assert_eq!(planned, self.planned.total(), "planned shards");
         for usage in self.fair.usage(self.now) {
             let of = |lease: &Lease| self.runs[&lease.run].offer.submitter == usage.submitter;
             let lanes = self.leases.iter().filter(|(_, lease)| of(lease) && lease.needs_a_lane()).count();
@@ -64,6 +66,7 @@ impl Scheduler {
         assert!(self.runs.is_empty(), "runs that are open: {:?}", self.runs.keys());
         assert!(self.leases.is_empty(), "leases in force: {:?}", self.leases);
         assert_eq!(self.leases.lent_bytes(), 0, "bytes lent to leases");
+        assert_eq!(self.planned.total(), 0, "planned shards");
         assert!(self.inbox.is_empty(), "results are awaited: {:?}", self.inbox);
         assert!(self.fair.is_empty(), "the fair queue holds something");
         for worker in self.workers.values() {
@@ -96,12 +99,14 @@ impl Scheduler {
     }
 
     fn check_worker(&self, worker: &Worker) {
-        let leases = worker.leases.iter().map(|id| self.leases.get(*id).expect("in force"));
-        let active = leases.filter(|lease| lease.needs_a_lane()).count();
+        let leases = || worker.leases.iter().map(|id| self.leases.get(*id).expect("in force"));
+        let active = leases().filter(|lease| lease.needs_a_lane()).count();
         assert_eq!(active, usize::from(worker.active), "lanes of {}", worker.id);
+        let lent: u64 = leases().map(|lease| lease.lent_bytes).sum();
+        assert_eq!(lent, worker.lent_bytes, "bytes lent to {}", worker.id);
     }
 
-    /// Checks that what was just ordered keeps to the credits and to the memory. A worker may hold more after a
+    /// Checks that what was just ordered keeps to the credits, the quotas and the memory. A worker may hold more after a
     /// reconnection, when results that were announced count as work again; it is then given nothing.
     ///
     /// # Panics
@@ -111,6 +116,11 @@ impl Scheduler {
             if let DispatchCommand::Send { worker, command: WorkerCommand::Assign(given), .. } = order {
                 let worker = self.workers.get(worker).expect("work is given to known workers");
                 assert!(worker.active <= worker.credit(&self.settings), "credit of {}", worker.id);
+                for lease in given.iter().filter_map(|assignment| self.leases.get(assignment.lease)) {
+                    let submitter = &self.runs[&lease.run].offer.submitter;
+                    let above = self.settings.user_lanes.saturating_add(1);
+                    assert!(!self.fair.is_at_quota(submitter, above) || above == 1, "lanes of {submitter}");
+                }
                 let memory = |id: &LeaseId| self.leases.get(*id).map_or(0, |lease| lease.memory_bytes);
                 if given.iter().any(|assignment| memory(&assignment.lease) > 0) {
                     let leases = worker.leases.iter().filter_map(|id| self.leases.get(*id));

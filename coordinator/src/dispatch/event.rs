@@ -306,6 +306,11 @@ pub enum WaitingReason {
     Listening,
     /// Results are stored more slowly than they are computed.
     Database,
+    /// As many shards are planned as may be, some of them for its submitter.
+    Planned {
+        /// How many may be.
+        most: u64,
+    },
 }
 
 impl std::fmt::Display for WaitingReason {
@@ -341,6 +346,10 @@ impl std::fmt::Display for WaitingReason {
             Self::Busy => f.write_str("all lanes are busy"),
             Self::Listening => f.write_str("listening for results from before the restart"),
             Self::Database => f.write_str("the database stores more slowly than results arrive"),
+            Self::Planned { most } => write!(
+                f,
+                "shards: {most} or more are planned and not done, some of them of its submitter's other runs"
+            ),
         }
     }
 }
@@ -352,8 +361,14 @@ pub struct DispatchSettings {
     pub pool_bytes: u64,
     /// Result bytes waiting for the database above which no more work is handed out.
     pub writer_bytes: u64,
+    /// Result bytes that may be on their way from one worker at a time; a larger result goes alone.
+    pub worker_bytes: u64,
     /// Announced bytes of one worker above which it gets no more work.
     pub announced_bytes: u64,
+    /// Shards of open stages above which no further stage is opened for whoever has one open.
+    pub planned_shards: u64,
+    /// How far work runs ahead of storage.
+    pub ahead: AheadSettings,
     /// Leases a worker may hold beyond its lanes; at most one for each lane.
     pub prefetch: u16,
     /// Between heartbeats.
@@ -382,12 +397,34 @@ pub struct DispatchSettings {
     pub user_lanes: u32,
 }
 
+/// How far work runs ahead of storage. `config.rs` gives the reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AheadSettings {
+    /// Most shards of a stage that is merged from memory.
+    pub shards: u32,
+    /// Most bytes of the results of such a stage.
+    pub bytes: usize,
+    /// Most bytes of results kept for merging, of all runs together. Above it stages are merged when they are stored.
+    pub all_bytes: usize,
+    /// The largest state of a stage whose shards are handed out before it is durable.
+    pub state_bytes: usize,
+}
+
+impl Default for AheadSettings {
+    fn default() -> Self {
+        Self { shards: 64, bytes: 64 << 10, all_bytes: 16 << 20, state_bytes: 256 << 10 }
+    }
+}
+
 impl Default for DispatchSettings {
     fn default() -> Self {
         Self {
             pool_bytes: 64 << 20,
             writer_bytes: 32 << 20,
+            worker_bytes: 32 << 20,
             announced_bytes: 64 << 20,
+            planned_shards: 100_000_000,
+            ahead: AheadSettings::default(),
             prefetch: 8,
             heartbeat: Duration::from_secs(1),
             suspect: Duration::from_secs(2),

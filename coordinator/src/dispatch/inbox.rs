@@ -26,9 +26,14 @@ pub fn place(key: &ResultKey) -> Place {
 #[derive(Debug, Default)]
 pub struct Inbox {
     entries: BTreeMap<Place, Entry>,
-    waiting: VecDeque<Place>,
+    /// What waits to be asked for, of each worker in the order in which it was announced, with the number of that.
+    waiting: BTreeMap<WorkerId, VecDeque<(u64, Place)>>,
+    /// Announcements so far.
+    announced: u64,
     waiting_bytes: BTreeMap<WorkerId, u64>,
     lent_bytes: u64,
+    /// The same for each worker.
+    lent_to: BTreeMap<WorkerId, u64>,
 }
 
 #[derive(Debug)]
@@ -74,28 +79,63 @@ impl Inbox {
         let counted = self.drop_entry(&place).map_or(counted, |before| before.counted);
         self.entries.insert(place, Entry { worker, news, counted, receiving: None });
         *self.waiting_bytes.entry(worker).or_default() += news.bytes;
-        self.waiting.push_back(place);
+        self.announced += 1;
+        self.waiting.entry(worker).or_default().push_back((self.announced, place));
         true
     }
 
-    /// The next result to ask for within `free` bytes of the pool; any, if nothing is on its way.
-    pub fn ask(&mut self, free: u64, now: Timestamp) -> Option<(WorkerId, Announcement)> {
-        while let Some(place) = self.waiting.front() {
-            // the queue may name what was dropped or asked for since
-            if let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.receiving.is_none()) {
-                if entry.news.bytes > free && self.lent_bytes > 0 {
-                    return None;
-                }
-                self.lent_bytes += entry.news.bytes;
-                entry.receiving = Some((Vec::new(), now));
-                let (worker, news) = (entry.worker, entry.news);
-                self.waiting.pop_front();
-                self.no_longer_waits(worker, news.bytes);
-                return Some((worker, news));
-            }
-            self.waiting.pop_front();
+    /// The next result to ask for within `free` bytes of the pool, and so that no worker has more than `each` bytes on
+    /// their way; any, if nothing is on its way at all, or from its worker.
+    pub fn ask(&mut self, free: u64, each: u64, now: Timestamp) -> Option<(WorkerId, Announcement)> {
+        self.forget_stale_heads();
+        let heads = self.waiting.iter().filter_map(|(worker, queue)| Some((*worker, *queue.front()?)));
+        let has_room = |(worker, (_, place)): &(WorkerId, (u64, Place))| {
+            let lent = self.lent_to(*worker);
+            let bytes = self.entries.get(place).map_or(0, |entry| entry.news.bytes);
+            lent == 0 || lent + bytes <= each
+        };
+        let (worker, (_, place)) = heads.filter(has_room).min_by_key(|(_, (number, _))| *number)?;
+        let entry = self.entries.get_mut(&place)?;
+        if entry.news.bytes > free && self.lent_bytes > 0 {
+            return None;
         }
-        None
+        entry.receiving = Some((Vec::new(), now));
+        let news = entry.news;
+        self.lend(worker, news.bytes);
+        if let Some(queue) = self.waiting.get_mut(&worker) {
+            queue.pop_front();
+        }
+        self.no_longer_waits(worker, news.bytes);
+        Some((worker, news))
+    }
+
+    /// Passes over what was dropped or asked for since it was announced, where it would come next.
+    fn forget_stale_heads(&mut self) {
+        let entries = &self.entries;
+        self.waiting.retain(|worker, queue| {
+            let waits = |place: &Place| {
+                entries.get(place).is_some_and(|entry| entry.worker == *worker && entry.receiving.is_none())
+            };
+            while queue.front().is_some_and(|(_, place)| !waits(place)) {
+                queue.pop_front();
+            }
+            !queue.is_empty()
+        });
+    }
+
+    fn lend(&mut self, worker: WorkerId, bytes: u64) {
+        self.lent_bytes += bytes;
+        *self.lent_to.entry(worker).or_default() += bytes;
+    }
+
+    fn take_back(&mut self, worker: WorkerId, bytes: u64) {
+        self.lent_bytes -= bytes;
+        if let Some(lent) = self.lent_to.get_mut(&worker) {
+            *lent -= bytes;
+            if *lent == 0 {
+                self.lent_to.remove(&worker);
+            }
+        }
     }
 
     /// Takes a piece of a result that was asked for.
@@ -128,7 +168,7 @@ impl Inbox {
         }
         match self.entries.remove(&place) {
             Some(Entry { news, counted, receiving: Some((buffer, _)), .. }) => {
-                self.lent_bytes -= news.bytes;
+                self.take_back(worker, news.bytes);
                 Received::Whole(Dropped { news, counted }, buffer)
             }
             _ => Received::Unexpected,
@@ -169,7 +209,7 @@ impl Inbox {
     pub fn drop_entry(&mut self, place: &Place) -> Option<Dropped> {
         let Entry { worker, news, counted, receiving } = self.entries.remove(place)?;
         if receiving.is_some() {
-            self.lent_bytes -= news.bytes;
+            self.take_back(worker, news.bytes);
         } else {
             self.no_longer_waits(worker, news.bytes);
         }
@@ -198,8 +238,11 @@ impl Inbox {
         let lent =
             self.entries.values().filter(|entry| entry.receiving.is_some()).map(|entry| entry.news.bytes);
         assert_eq!(lent.sum::<u64>(), self.lent_bytes, "bytes lent to results on their way");
+        assert_eq!(self.lent_to.values().sum::<u64>(), self.lent_bytes, "bytes lent to each worker");
         for (place, entry) in self.entries.iter().filter(|(_, entry)| entry.receiving.is_none()) {
-            assert!(self.waiting.contains(place), "{} waits for ever", entry.news.key.run);
+            let waits =
+                self.waiting.get(&entry.worker).is_some_and(|queue| queue.iter().any(|(_, p)| p == place));
+            assert!(waits, "{} waits for ever", entry.news.key.run);
         }
         let waiting =
             self.entries.values().filter(|entry| entry.receiving.is_none()).map(|entry| entry.news.bytes);
@@ -215,6 +258,11 @@ impl Inbox {
     /// How many results are on their way; for tests.
     pub fn receiving(&self) -> usize {
         self.entries.values().filter(|entry| entry.receiving.is_some()).count()
+    }
+
+    /// Bytes of the pool lent to results on their way from a worker.
+    pub fn lent_to(&self, worker: WorkerId) -> u64 {
+        self.lent_to.get(&worker).copied().unwrap_or(0)
     }
 
     /// Bytes of the pool lent to results on their way.
@@ -253,8 +301,9 @@ mod tests {
         assert!(!inbox.announce(BOB, news(0, 70), true), "a copy's result is not asked for as well");
         assert_eq!(inbox.waiting_bytes(BOB), 50);
 
-        assert_eq!(inbox.ask(60, NOW), Some((ANN, news(0, 70))), "what is larger than the pool goes alone");
-        assert_eq!(inbox.ask(0, NOW), None);
+        let ask = |inbox: &mut Inbox, free| inbox.ask(free, u64::MAX, NOW);
+        assert_eq!(ask(&mut inbox, 60), Some((ANN, news(0, 70))), "what is larger than the pool goes alone");
+        assert_eq!(ask(&mut inbox, 0), None);
         let piece = [1; 70];
         let key = news(0, 70).key;
         assert_eq!(inbox.receive(ANN, &key, 0, 70, &piece[..40], NOW), Received::Part);
@@ -263,14 +312,32 @@ mod tests {
         let whole = inbox.receive(ANN, &key, 40, 70, &piece[..30], NOW);
         assert_eq!(whole, Received::Whole(Dropped { news: news(0, 70), counted: true }, piece.to_vec()));
         assert_eq!(inbox.lent_bytes(), 0);
-        assert_eq!(inbox.ask(60, NOW), Some((BOB, news(1, 50))));
+        assert_eq!(ask(&mut inbox, 60), Some((BOB, news(1, 50))));
+    }
+
+    #[test]
+    fn a_worker_with_much_on_its_way_is_asked_later_and_holds_up_no_other() {
+        let mut inbox = Inbox::default();
+        for shard in 0..3 {
+            inbox.announce(ANN, news(shard, 40), true);
+        }
+        inbox.announce(BOB, news(3, 90), true);
+        let mut ask = || inbox.ask(1_000, 80, NOW).map(|(worker, news)| (worker, news.key.shard));
+        assert_eq!([ask(), ask()], [Some((ANN, Some(0))), Some((ANN, Some(1)))]);
+        assert_eq!(ask(), Some((BOB, Some(3))), "what is larger than a worker may have goes alone");
+        assert_eq!(ask(), None);
+        inbox.check();
+        inbox.receive(ANN, &news(0, 40).key, 0, 40, &[0; 40], NOW);
+        assert_eq!((inbox.lent_to(ANN), inbox.lent_to(BOB)), (40, 90));
+        assert_eq!(inbox.ask(1_000, 80, NOW), Some((ANN, news(2, 40))));
+        inbox.check();
     }
 
     #[test]
     fn what_stalls_is_asked_for_again_and_a_reconnection_starts_over() {
         let mut inbox = Inbox::default();
         inbox.announce(ANN, news(0, 70), true);
-        inbox.ask(100, NOW);
+        inbox.ask(100, 100, NOW);
         let key = news(0, 70).key;
         inbox.receive(ANN, &key, 0, 70, &[0; 30], NOW);
         let later = NOW.after(Duration::from_secs(3));
@@ -278,9 +345,9 @@ mod tests {
         assert_eq!(inbox.stalled(later), []);
         assert!(inbox.announce(ANN, news(0, 70), true));
         assert_eq!(inbox.lent_bytes(), 0);
-        assert_eq!(inbox.ask(100, later), Some((ANN, news(0, 70))));
+        assert_eq!(inbox.ask(100, 100, later), Some((ANN, news(0, 70))));
         inbox.forget(|_, worker| worker == ANN);
         assert_eq!((inbox.lent_bytes(), inbox.is_empty()), (0, true));
-        assert_eq!(inbox.ask(100, later), None);
+        assert_eq!(inbox.ask(100, 100, later), None);
     }
 }

@@ -77,6 +77,8 @@ pub struct Lease {
     pub twin: Option<LeaseId>,
     /// Whether this one is the copy of the two.
     pub is_copy: bool,
+    /// Whether workers died while they were at its only shard.
+    pub is_suspect: bool,
     /// Whether it was asked back.
     pub withdrawing: bool,
     /// Memory that its task may take, in bytes.
@@ -105,6 +107,7 @@ impl Lease {
             given_up: Vec::new(),
             twin: None,
             is_copy: false,
+            is_suspect: false,
             withdrawing: false,
             memory_bytes: 0,
             lent_bytes: 0,

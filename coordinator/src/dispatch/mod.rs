@@ -25,6 +25,7 @@ mod blame;
 mod check;
 mod hold;
 mod pause;
+mod planned;
 mod presence;
 mod receive;
 mod report;

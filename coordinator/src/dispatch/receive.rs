@@ -8,7 +8,6 @@ use common::protocol::{Announcement, ResultKey, ShardResult, WorkerCommand};
 use common::run::{Outcome, TaskError, TaskErrorKind};
 use common::wire;
 
-use super::ahead::ALL_BYTES_AHEAD;
 use super::event::{DispatchCommand, FailedTask, ResultRow};
 use super::inbox::{Dropped, Received, place};
 use super::leases::Point;
@@ -53,7 +52,8 @@ impl Scheduler {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let Some(kept) = &mut run.kept else { return };
         let before = kept.bytes();
-        let fits = self.kept_bytes + json.len() <= ALL_BYTES_AHEAD && kept.add(shard, json);
+        let ahead = self.settings.ahead;
+        let fits = self.kept_bytes + json.len() <= ahead.all_bytes && kept.add(shard, json, ahead.bytes);
         if fits {
             self.kept_bytes += json.len();
         } else {
@@ -135,6 +135,7 @@ impl Scheduler {
             }
             Received::Unexpected => self.oddities.foreign += 1,
             Received::Whole(dropped, json) => {
+                self.may_assign = true; // its worker has less on its way
                 self.no_longer_announced(dropped);
                 let Announcement { key, started_us, wall_us, .. } = dropped.news;
                 if key.shard.is_some() {
@@ -224,6 +225,12 @@ impl Scheduler {
             let from = position.and_then(|position| run.storing.remove(position));
             if run.table.unsettle(shard) {
                 run.table.reopen(shard);
+                // whoever has more of the range does not owe this one again
+                for lease in &run.leases {
+                    if let Some(lease) = self.leases.get_mut(*lease) {
+                        lease.give_up(shard);
+                    }
+                }
             }
             from.map(|(_, worker, lease)| (worker, lease))
         } else {

@@ -6,7 +6,7 @@ use common::clock::Timestamp;
 use common::ids::{LeaseId, RunId, WorkerId};
 use common::protocol::{ResultKey, WorkerCommand};
 
-use super::ahead::{Behind, Kept, SHARDS_AHEAD};
+use super::ahead::{Behind, Kept};
 use super::event::{RunOffer, WaitingReason, Work};
 use super::fairness::Rank;
 use super::leases::{Kind, Point};
@@ -63,6 +63,11 @@ impl Run {
         self.table.runnable() > 0 && !self.failed && !self.paused && self.held_until.is_none()
     }
 
+    /// Shards of the stage that is open.
+    pub(super) fn planned(&self) -> u64 {
+        if self.point.kind == Kind::Shards { u64::from(self.table.shards()) } else { 0 }
+    }
+
     /// The key of one of its results.
     pub(super) fn key(&self, lease: LeaseId, shard: u32) -> ResultKey {
         let shard = (self.point.kind == Kind::Shards).then_some(shard);
@@ -79,7 +84,7 @@ impl Scheduler {
                 (Point { stage, kind: Kind::Advance }, String::new(), ShardTable::new(1, &[]))
             }
             Work::Shards { stage, name, shards, stored } => {
-                small = shards <= SHARDS_AHEAD && stored.is_empty();
+                small = shards <= self.settings.ahead.shards && stored.is_empty();
                 (Point { stage, kind: Kind::Shards }, name, ShardTable::new(shards, &stored))
             }
         };
@@ -94,6 +99,7 @@ impl Scheduler {
             if run.point.kind == Kind::Advance {
                 run.told_waiting = None; // a stage that opens takes back what was said
             }
+            self.planned.remove(&run.offer.submitter, run.planned());
             let before = std::mem::replace(&mut run.point, point);
             run.name = name;
             run.table = table;
@@ -108,6 +114,7 @@ impl Scheduler {
             self.kept_bytes -= forgotten;
             run.waits_since = self.now;
             run.held_until = held_until;
+            self.planned.add(&run.offer.submitter, run.planned());
             let old: Vec<LeaseId> = run.leases.iter().copied().collect();
             for lease in old {
                 self.revoke(lease); // copies of the advance
@@ -135,6 +142,7 @@ impl Scheduler {
                 told_waiting: None,
                 unsure: false,
             };
+            self.planned.add(&run.offer.submitter, run.planned());
             self.runs.insert(id, run);
         }
         self.listening.extend(held_until.map(|until| (until, id)));
@@ -154,6 +162,7 @@ impl Scheduler {
         self.inbox.forget(|place, _| place.0 == id);
         let Some(run) = self.runs.remove(&id) else { return };
         self.kept_bytes -= run.kept.as_ref().map_or(0, Kept::bytes);
+        self.planned.remove(&run.offer.submitter, run.planned());
         if run.queued {
             self.fair.remove(&run.offer.submitter, run.need, run.rank());
         }

@@ -16,6 +16,7 @@ use super::fairness::FairQueue;
 use super::inbox::Inbox;
 use super::leases::{Kind, Lease, Leases, Point};
 use super::needs::{NeedNumber, Needs};
+use super::planned::Planned;
 use super::runs::Run;
 use super::sizing::History;
 use super::waiting::Waiting;
@@ -64,6 +65,8 @@ pub struct Scheduler {
     pub(super) stored_samples: VecDeque<(Timestamp, u64)>,
     /// Bytes of results that all runs keep for merging.
     pub(super) kept_bytes: usize,
+    /// Shards of the stages that are open.
+    pub(super) planned: Planned,
     out: Vec<DispatchCommand>,
     acknowledged: BTreeMap<WorkerId, Vec<ResultKey>>,
     pub(super) revoked: BTreeMap<WorkerId, Vec<LeaseId>>,
@@ -112,6 +115,7 @@ impl Scheduler {
             stored_total: 0,
             stored_samples: VecDeque::new(),
             kept_bytes: 0,
+            planned: Planned::new(settings.planned_shards),
             out: Vec::new(),
             acknowledged: BTreeMap::new(),
             revoked: BTreeMap::new(),
@@ -234,6 +238,7 @@ impl Scheduler {
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.leases.remove(&id);
+            worker.lent_bytes -= lease.lent_bytes;
             if lease.needs_a_lane() {
                 worker.active -= 1;
             }

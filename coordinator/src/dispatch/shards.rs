@@ -117,6 +117,11 @@ impl ShardTable {
         self.trouble.get(&shard)
     }
 
+    /// Whether workers died while they were at this shard alone.
+    pub fn is_suspect(&self, shard: u32) -> bool {
+        self.trouble(shard).is_some_and(|trouble| !trouble.killed.is_empty())
+    }
+
     /// Takes the next retry that `may` run, as it stands.
     pub fn take_retry(&mut self, may: impl Fn(&Trouble) -> bool) -> Option<ShardRange> {
         let calm = Trouble::default();

@@ -20,7 +20,7 @@ impl Scheduler {
             return;
         }
         let mut idle: Vec<(WorkerId, u16)> = (self.workers.values())
-            .filter(|worker| worker.is_hungry(false, &self.settings))
+            .filter(|worker| worker.is_hungry(false, &self.settings) && !self.has_to_deliver(worker.id))
             .map(|worker| (worker.id, worker.free_lanes()))
             .collect();
         if idle.is_empty() {
@@ -42,8 +42,12 @@ impl Scheduler {
             let (run, holder, memory) = (lease.run, lease.worker, lease.memory_bytes);
             let at_quota = (self.runs.get(&run))
                 .is_some_and(|run| self.fair.is_at_quota(&run.offer.submitter, self.settings.user_lanes));
+            let suspect = lease.is_suspect;
             let able = |(worker, free): &(WorkerId, u16)| {
-                *free > 0 && *worker != holder && self.may_do(*worker, run, memory)
+                *free > 0
+                    && *worker != holder
+                    && self.may_do(*worker, run, memory)
+                    && !(suspect && self.has_a_suspect(*worker))
             };
             if at_quota {
                 continue;
@@ -88,6 +92,10 @@ impl Scheduler {
         let copy = self.give(copy, None);
         self.change_lease(id, |original| original.twin = Some(copy));
         self.assignment(copy)
+    }
+
+    fn has_a_suspect(&self, worker: WorkerId) -> bool {
+        self.workers.get(&worker).is_some_and(|worker| worker.has_a_suspect(&self.leases))
     }
 
     /// Whether a worker has what a run needs, and the memory for another task of it.

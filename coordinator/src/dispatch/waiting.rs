@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use common::ids::RunId;
 
 use super::event::{DispatchCommand, WaitingReason};
+use super::leases::Kind;
 use super::needs::{Need, NeedNumber};
 use super::runs::Run;
 use super::scheduler::Scheduler;
@@ -23,6 +24,8 @@ pub(super) struct Waiting {
     prospects: BTreeMap<NeedNumber, WaitingReason>,
     /// Submitters that used as many lanes as they may, as of the last tick.
     at_quota: BTreeSet<String>,
+    /// Submitters for whom no further stage may be opened, as of the last tick.
+    held_back: BTreeSet<String>,
 }
 
 impl Scheduler {
@@ -71,8 +74,11 @@ impl Scheduler {
         let prospect = self.waiting.prospects.get(&run.need)?;
         let may_go_on =
             matches!(prospect, WaitingReason::Busy | WaitingReason::MemoryInUse | WaitingReason::Database);
+        let opens = run.point.kind == Kind::Advance;
         Some(if may_go_on && run.held_until.is_some() {
             WaitingReason::Listening
+        } else if may_go_on && opens && self.waiting.held_back.contains(&run.offer.submitter) {
+            WaitingReason::Planned { most: self.settings.planned_shards }
         } else if may_go_on && self.waiting.at_quota.contains(&run.offer.submitter) {
             WaitingReason::Quota { lanes: self.settings.user_lanes }
         } else {
@@ -80,21 +86,25 @@ impl Scheduler {
         })
     }
 
-    /// Doubts every run whose need has other prospects now, or whose submitter came to the quota or below it.
+    /// Doubts every run whose need has other prospects now, or whose submitter came to a bound or below it.
     fn compare_prospects(&mut self) {
         let (prospects, at_quota) = (self.prospects(), self.submitters_at_quota());
-        if prospects == self.waiting.prospects && at_quota == self.waiting.at_quota {
+        let held_back: BTreeSet<String> = self.planned.held_back().cloned().collect();
+        let waiting = &self.waiting;
+        if prospects == waiting.prospects && at_quota == waiting.at_quota && held_back == waiting.held_back {
             return;
         }
         let changed = |run: &Run| {
-            self.waiting.prospects.get(&run.need) != prospects.get(&run.need)
-                || self.waiting.at_quota.contains(&run.offer.submitter)
-                    != at_quota.contains(&run.offer.submitter)
+            let submitter = &run.offer.submitter;
+            waiting.prospects.get(&run.need) != prospects.get(&run.need)
+                || waiting.at_quota.contains(submitter) != at_quota.contains(submitter)
+                || waiting.held_back.contains(submitter) != held_back.contains(submitter)
         };
         let doubtful: Vec<RunId> =
             self.runs.iter().filter(|(_, run)| changed(run)).map(|(id, _)| *id).collect();
         self.waiting.prospects = prospects;
         self.waiting.at_quota = at_quota;
+        self.waiting.held_back = held_back;
         for id in doubtful {
             self.doubt_waiting(id);
         }

@@ -20,7 +20,7 @@ impl Scheduler {
             return;
         }
         let idle: Vec<WorkerId> = (self.workers.values())
-            .filter(|worker| worker.is_hungry(false, &self.settings))
+            .filter(|worker| worker.is_hungry(false, &self.settings) && !self.has_to_deliver(worker.id))
             .map(|worker| worker.id)
             .collect();
         let free: u32 =

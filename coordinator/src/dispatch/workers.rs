@@ -71,6 +71,8 @@ pub struct Worker {
     pub memory_bytes: u64,
     /// What it may use of it, in bytes; 0 if it does not know.
     pub memory_limit_bytes: u64,
+    /// Result bytes lent to its leases.
+    pub lent_bytes: u64,
     /// Whether it says that it is near that limit.
     pub short_of_memory: bool,
     /// The inputs it told that it has, and those it was given tasks with since.
@@ -108,6 +110,7 @@ impl Worker {
             cpu_us: 0,
             memory_bytes: 0,
             memory_limit_bytes: hello.held.memory_limit_bytes,
+            lent_bytes: 0,
             short_of_memory: false,
             inputs: BTreeSet::new(),
         }
@@ -154,6 +157,12 @@ impl Worker {
             .collect();
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         tasks.iter().take(usize::from(self.lanes)).sum::<u64>() <= self.memory_limit_bytes
+    }
+
+    /// Whether a lane of it is, or will be, at a shard over which workers died.
+    pub fn has_a_suspect(&self, leases: &Leases) -> bool {
+        let mut held = self.leases.iter().filter_map(|id| leases.get(*id));
+        held.any(|lease| lease.is_suspect && lease.needs_a_lane())
     }
 
     /// Whether it may get work.

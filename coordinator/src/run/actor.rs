@@ -34,6 +34,8 @@ pub struct RunArguments {
     pub writer: WriterHandle,
     /// Documents that are ahead of the database.
     pub unstored: Unstored,
+    /// See [`Course::begin`].
+    pub state_ahead_bytes: usize,
 }
 
 /// Where the run stands, and its surroundings.
@@ -52,10 +54,10 @@ impl Actor for RunActor {
     async fn pre_start(
         &self,
         myself: ActorRef<RunMessage>,
-        RunArguments { stored, dispatch, writer, unstored }: RunArguments,
+        RunArguments { stored, dispatch, writer, unstored, state_ahead_bytes }: RunArguments,
     ) -> Result<RunActorState, ActorProcessingErr> {
         let deadline_at = stored.run.deadline_at;
-        let (course, deeds) = Course::begin(stored)?;
+        let (course, deeds) = Course::begin(stored, state_ahead_bytes)?;
         if let Some(deadline) = deadline_at {
             let left = (deadline - clock::wall()).to_std().unwrap_or(Duration::ZERO);
             myself.send_after(left, || RunMessage::Happened(RunEvent::DeadlinePassed));

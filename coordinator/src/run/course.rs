@@ -5,7 +5,7 @@ use bytes::Bytes;
 use common::protocol::DocumentKey;
 use common::run::{RunPhase, ShardRange};
 
-use super::machine::{IllegalEvent, RunEffect, RunEvent, RunState, STATE_AHEAD_BYTES};
+use super::machine::{IllegalEvent, RunEffect, RunEvent, RunState};
 use crate::dispatch::event::{DispatchEvent, RunOffer, RunWants, Work};
 use crate::store::runs::{Resumed, RunRow};
 use crate::store::writer::Fact;
@@ -14,6 +14,7 @@ use crate::store::writer::Fact;
 #[derive(Clone, Debug)]
 pub struct Course {
     state: RunState,
+    state_ahead_bytes: usize,
     offer: RunOffer,
 }
 
@@ -29,17 +30,20 @@ pub enum Deed {
 }
 
 impl Course {
-    /// Goes on from what is stored.
+    /// Goes on from what is stored. States of at most `state_ahead_bytes` are used before they are durable.
     ///
     /// # Errors
     /// If the stored stages are no run.
-    pub fn begin(Resumed { run, stages, stored }: Resumed) -> Result<(Self, Vec<Deed>), IllegalEvent> {
+    pub fn begin(
+        Resumed { run, stages, stored }: Resumed,
+        state_ahead_bytes: usize,
+    ) -> Result<(Self, Vec<Deed>), IllegalEvent> {
         let last_is_finished = stages.last().is_none_or(|last| {
             stored.iter().map(|range| u64::from(range.count)).sum::<u64>() == u64::from(last.shards)
         });
         let names: Vec<(String, u32)> = stages.into_iter().map(|stage| (stage.name, stage.shards)).collect();
-        let (state, effects) = RunState::resumed(run.until, &names, last_is_finished)?;
-        let this = Self { state, offer: offer(&run) };
+        let (state, effects) = RunState::resumed(run.until, state_ahead_bytes, &names, last_is_finished)?;
+        let this = Self { state, state_ahead_bytes, offer: offer(&run) };
         let order = run.short_spec.map(|spec| Deed::Keep(DocumentKey::Run(run.id), spec));
         let mut deeds: Vec<Deed> = order.into_iter().collect();
         deeds.extend(this.deeds(effects, &stored, !names.is_empty()));
@@ -71,7 +75,7 @@ impl Course {
         let mut deeds = Vec::with_capacity(effects.len());
         for effect in effects {
             if let RunEffect::StoreStage { stage, state, .. } = &effect
-                && state.len() <= STATE_AHEAD_BYTES
+                && state.len() <= self.state_ahead_bytes
             {
                 let key = DocumentKey::State { run, stage: *stage };
                 deeds.push(Deed::Keep(key, Bytes::copy_from_slice(state)));

@@ -26,13 +26,12 @@ use serde_json::json;
 use crate::store::runs::{RunError, Until};
 use crate::store::writer::{RunEnd, StageOutcome};
 
-/// The largest state of a stage whose shards are handed out before it is durable: until then it is served from memory.
-pub(super) const STATE_AHEAD_BYTES: usize = 256 << 10;
-
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunState {
     until: Until,
+    /// The largest state of a stage whose shards are handed out before it is durable: until then it is served from memory.
+    state_ahead_bytes: usize,
     at: At,
 }
 
@@ -171,9 +170,10 @@ pub type Applied = Result<(RunState, Vec<RunEffect>), IllegalEvent>;
 impl RunState {
     /// An accepted run that goes as far as `until`, with what to do first.
     #[must_use]
-    pub fn accepted(until: Until) -> (Self, Vec<RunEffect>) {
+    pub fn accepted(until: Until, state_ahead_bytes: usize) -> (Self, Vec<RunEffect>) {
         let stage = StageIndex(0);
-        (Self { until, at: At::Advancing { stage } }, vec![RunEffect::Advance { stage }])
+        let this = Self { until, state_ahead_bytes, at: At::Advancing { stage } };
+        (this, vec![RunEffect::Advance { stage }])
     }
 
     /// Goes on from what is stored: the names and shards of the run's stages, and whether all results of the last one
@@ -181,8 +181,13 @@ impl RunState {
     ///
     /// # Errors
     /// If the stored stages are no run.
-    pub fn resumed(until: Until, stages: &[(String, u32)], last_is_finished: bool) -> Applied {
-        let (mut state, mut effects) = Self::accepted(until);
+    pub fn resumed(
+        until: Until,
+        state_ahead_bytes: usize,
+        stages: &[(String, u32)],
+        last_is_finished: bool,
+    ) -> Applied {
+        let (mut state, mut effects) = Self::accepted(until, state_ahead_bytes);
         for (stage, (name, shards)) in (0..).map(StageIndex).zip(stages) {
             (state, effects) =
                 state.apply(RunEvent::StageFound { stage, name: name.clone(), shards: *shards })?;
@@ -301,7 +306,7 @@ impl RunState {
         }
         let state_bytes = state.len();
         let store = RunEffect::StoreStage { stage, name: name.clone(), state, shards, note };
-        if self.until == Until::Planned || shards == 0 || state_bytes > STATE_AHEAD_BYTES {
+        if self.until == Until::Planned || shards == 0 || state_bytes > self.state_ahead_bytes {
             let plan = Plan { name, shards, expected_shard_us };
             return self.goes_on(At::Opening { stage, plan }, vec![store]);
         }
@@ -337,7 +342,8 @@ impl RunState {
 
     #[allow(clippy::unnecessary_wraps)] // the shape of `apply`
     fn goes_on(&self, at: At, effects: Vec<RunEffect>) -> Applied {
-        Ok((Self { until: self.until, at }, effects))
+        let Self { until, state_ahead_bytes, .. } = *self;
+        Ok((Self { until, state_ahead_bytes, at }, effects))
     }
 
     fn describe(&self) -> String {

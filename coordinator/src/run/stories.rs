@@ -10,6 +10,9 @@ use super::machine::{RunEffect, RunEvent, RunState};
 use crate::store::runs::{RunError, Until};
 use crate::store::writer::{RunEnd, StageOutcome};
 
+/// The largest state whose shards do not wait until it is stored.
+const STATE_AHEAD: usize = 4_000;
+
 /// A run on its way through a story. Every effect must be looked at.
 struct Story {
     state: RunState,
@@ -18,7 +21,7 @@ struct Story {
 
 impl Story {
     fn of(until: Until) -> Self {
-        let (state, effects) = RunState::accepted(until);
+        let (state, effects) = RunState::accepted(until, STATE_AHEAD);
         Self { state, effects }
     }
 
@@ -167,7 +170,7 @@ fn what_ran_ahead_in_vain_fails_the_run() {
 #[test]
 fn a_large_state_is_stored_before_anybody_needs_it() {
     let mut story = Story::begin();
-    let state = vec![b' '; (256 << 10) + 1];
+    let state = vec![b' '; STATE_AHEAD + 1];
     let outcome = Outcome::Opened { name: "search".to_owned(), state: state.clone(), shards: 2, note: None };
     story.happens(RunEvent::Advanced { stage: StageIndex(0), outcome, expected_shard_us: None });
     let (stage, name) = (StageIndex(0), "search".to_owned());
@@ -247,7 +250,7 @@ fn a_run_keeps_to_the_limits() {
     assert!(story.fails("limit").message.contains("16777217 bytes"));
 
     let stages = vec![("search".to_owned(), 1); STAGES_PER_RUN as usize];
-    let (state, effects) = RunState::resumed(Until::Done, &stages, true).unwrap();
+    let (state, effects) = RunState::resumed(Until::Done, STATE_AHEAD, &stages, true).unwrap();
     let mut story = Story { state, effects };
     story.wants(&[advance(STAGES_PER_RUN)]);
     story.happens(opens(STAGES_PER_RUN, 1)).fails("limit");
@@ -310,10 +313,10 @@ fn a_resumed_run_goes_on_from_what_is_stored() {
         (&[stage(8), stage(0), stage(3)], false, execute(2, 3)),
     ];
     for (stages, last_is_finished, next) in cases {
-        let (state, effects) = RunState::resumed(Until::Done, stages, last_is_finished).unwrap();
+        let (state, effects) = RunState::resumed(Until::Done, STATE_AHEAD, stages, last_is_finished).unwrap();
         assert_eq!(effects, [next], "after {stages:?}");
         assert_eq!(state.ended(), None);
     }
-    let (_, effects) = RunState::resumed(Until::Planned, &[stage(8)], false).unwrap();
+    let (_, effects) = RunState::resumed(Until::Planned, STATE_AHEAD, &[stage(8)], false).unwrap();
     assert!(matches!(effects[..], [RunEffect::Close, RunEffect::StoreEnd(RunEnd::Planned { .. })]));
 }

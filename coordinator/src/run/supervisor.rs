@@ -81,6 +81,8 @@ pub struct SupervisorArguments {
     pub writer: WriterHandle,
     /// Documents that are ahead of the database.
     pub unstored: Unstored,
+    /// See [`super::course::Course::begin`].
+    pub state_ahead_bytes: usize,
 }
 
 /// The open runs.
@@ -300,9 +302,10 @@ impl SupervisorState {
         if !self.runs.is_new(run, look) {
             return;
         }
-        let SupervisorArguments { dispatch, writer, unstored, .. } = &self.around;
+        let SupervisorArguments { dispatch, writer, unstored, state_ahead_bytes, .. } = &self.around;
         let (dispatch, writer, unstored) = (dispatch.clone(), writer.clone(), unstored.clone());
-        let arguments = RunArguments { stored, dispatch, writer, unstored };
+        let state_ahead_bytes = *state_ahead_bytes;
+        let arguments = RunArguments { stored, dispatch, writer, unstored, state_ahead_bytes };
         match Actor::spawn_linked(None, RunActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {
                 self.actors.insert(actor.get_id(), run);

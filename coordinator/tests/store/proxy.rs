@@ -1,15 +1,16 @@
-//! A wire between a store and Postgres that can be cut at the worst moment.
+//! A wire between a store and Postgres that can be cut at the worst moment of a writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-/// What to do with the next COMMIT.
+/// What to do with a writer's next COMMIT. Others commit too, the janitor as soon as a leadership begins: what is meant for
+/// the writer must not strike them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Cut {
@@ -63,7 +64,7 @@ impl Wire {
         Self { url, shared, _folder: own, _listening: listening }
     }
 
-    /// Arms the wire for the next COMMIT, once.
+    /// Arms the wire for a writer's next COMMIT, once.
     pub fn cut(&self, cut: Cut) {
         self.shared.cut.store(cut as u8, Ordering::SeqCst);
     }
@@ -92,21 +93,36 @@ async fn connection(client: UnixStream, shared: Arc<Shared>) {
     let Ok(server) = UnixStream::connect(&shared.server).await else { return };
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
+    let of_writer = AtomicBool::new(false);
     tokio::select! {
         () = down.cancelled() => {}
-        () = forth(client_read, server_write, &shared) => {}
-        () = back(server_read, client_write, &shared) => {}
+        () = forth(client_read, server_write, &shared, &of_writer) => {}
+        () = back(server_read, client_write, &shared, &of_writer) => {}
     }
 }
+
+/// How the name ends that a writer's connection gives itself in its first message.
+const WRITER: &[u8] = b" writer\0";
 
 /// The simple query by which a transaction of ours ends.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
-async fn forth(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared) {
+async fn forth(
+    mut client: OwnedReadHalf,
+    mut server: OwnedWriteHalf,
+    shared: &Shared,
+    of_writer: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 << 10];
+    let mut first = true;
     while let Ok(read @ 1..) = client.read(&mut buffer).await {
         let chunk = &buffer[..read];
-        if chunk.windows(COMMIT.len()).any(|window| window == COMMIT)
+        if std::mem::take(&mut first) {
+            let named = chunk.windows(WRITER.len()).any(|window| window == WRITER);
+            of_writer.store(named, Ordering::SeqCst);
+        }
+        if of_writer.load(Ordering::SeqCst)
+            && chunk.windows(COMMIT.len()).any(|window| window == COMMIT)
             && shared.cut.load(Ordering::SeqCst) == Cut::BeforeCommit as u8
         {
             shared.cut.store(0, Ordering::SeqCst);
@@ -119,13 +135,19 @@ async fn forth(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &S
     }
 }
 
-async fn back(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared) {
+async fn back(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    shared: &Shared,
+    of_writer: &AtomicBool,
+) {
     /// The server's "done" for a COMMIT.
     const DONE: &[u8] = b"COMMIT\0";
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = server.read(&mut buffer).await {
         let chunk = &buffer[..read];
-        if chunk.windows(DONE.len()).any(|window| window == DONE)
+        if of_writer.load(Ordering::SeqCst)
+            && chunk.windows(DONE.len()).any(|window| window == DONE)
             && shared.cut.load(Ordering::SeqCst) == Cut::AfterCommit as u8
         {
             shared.cut.store(0, Ordering::SeqCst);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::ids::{Epoch, LeaseId, RunId, StageIndex, WorkerId};
-use common::protocol::{Hello, ToWorker, WorkerCommand, WorkerFact};
+use common::protocol::{Hello, ResultKey, ToWorker, WorkerCommand, WorkerFact};
 use common::run::{RunPhase, ShardRange, Task, TaskKind};
 use coordinator::dispatch::event::DispatchEvent;
 use coordinator::dispatch::leases::{Kind, Point};
@@ -12,6 +12,7 @@ use coordinator::store::runs::Until;
 use coordinator::store::writer::{Fact, RunEnd, StageOutcome, Written};
 
 use super::agenda::{Instant, MS};
+use super::asks::Traits;
 use super::fairness::Shares;
 use super::plan::{ALWAYS, Does, Fault, Plan, RunPlan};
 use super::puzzle::Answer;
@@ -35,6 +36,10 @@ pub struct Auditor {
     shares: Shares,
     /// How often a task was held by a worker that was disturbed.
     excuses: BTreeMap<Place, u32>,
+    /// What each worker is.
+    traits: BTreeMap<WorkerId, Traits>,
+    /// What was given to each worker, which did not hear of it yet.
+    under_way: BTreeMap<WorkerId, BTreeMap<LeaseId, Task>>,
 }
 
 /// What is to become of a run.
@@ -51,6 +56,7 @@ struct Seen {
     /// Runs that are over for it.
     over: BTreeSet<RunId>,
     paused: bool,
+    paused_runs: BTreeSet<RunId>,
     drained: BTreeSet<WorkerId>,
     /// When it was ready for workers, by simulated time.
     ready_at: Instant,
@@ -99,11 +105,31 @@ impl Auditor {
         }
     }
 
+    /// A worker was disturbed: what is on its way to it, its leader counts among what it is at.
+    pub fn excuse_under_way(&mut self, worker: WorkerId) {
+        for task in self.under_way.remove(&worker).unwrap_or_default().into_values() {
+            let (point, range) = Point::of_task(task);
+            self.excuse(task.run, point, range);
+        }
+    }
+
     // ---- workers ----
+
+    /// A worker begins.
+    pub fn joins(&mut self, worker: WorkerId, traits: Traits) {
+        self.traits.insert(worker, traits);
+    }
 
     /// A worker heard a command. Says whether it is of an older leadership than the newest that the worker knows: then
     /// it must not be obeyed.
     pub fn heard(&mut self, worker: WorkerId, said: &ToWorker) -> bool {
+        if let (WorkerCommand::Assign(given), Some(under_way)) =
+            (&said.command, self.under_way.get_mut(&worker))
+        {
+            for assignment in given {
+                under_way.remove(&assignment.lease);
+            }
+        }
         let newest = self.heard.entry(worker).or_insert(said.epoch);
         let old = said.epoch < *newest;
         *newest = said.epoch.max(*newest);
@@ -120,6 +146,7 @@ impl Auditor {
                 seen.over.insert(*run);
             }
             DispatchEvent::Paused(on) => seen.paused = *on,
+            DispatchEvent::RunsPaused(runs) => seen.paused_runs.clone_from(runs),
             DispatchEvent::DrainAsked { worker, on: true } => {
                 seen.drained.insert(*worker);
             }
@@ -154,8 +181,10 @@ impl Auditor {
         worker: WorkerId,
         command: &WorkerCommand,
     ) {
-        if let WorkerCommand::Revoke { leases } = command {
-            self.revoked(tables, epoch, leases);
+        match command {
+            WorkerCommand::Revoke { leases } => self.revoked(tables, epoch, leases),
+            WorkerCommand::Stored { results } => self.acknowledged(tables, epoch, results),
+            _ => {}
         }
         let WorkerCommand::Assign(assignments) = command else { return };
         let seen = self.leaderships.entry(epoch).or_default();
@@ -169,6 +198,15 @@ impl Auditor {
             assert_eq!(lease.epoch(), epoch, "a lease of another leadership is given out");
             assert!(self.given.insert(lease), "lease {lease} is given out twice");
             assert!(!seen.over.contains(&task.run), "work of {} is given out although it is over", task.run);
+            assert!(
+                !seen.paused_runs.contains(&task.run),
+                "work of {} is given out while it is held",
+                task.run
+            );
+            let asks = self.runs.get(&task.run).map(|wanted| &wanted.plan.asks);
+            let meets = self.traits.get(&worker).zip(asks).is_none_or(|(traits, asks)| traits.meet(asks));
+            assert!(meets, "work of {} is given to {worker}, which has not what it asks for", task.run);
+            self.under_way.entry(worker).or_default().insert(lease, task);
             // what another leadership did meanwhile, this one cannot know
             if tables.epoch() != epoch {
                 continue;
@@ -199,6 +237,22 @@ impl Auditor {
                     assert!(open <= stage.0 as usize, "stage {stage} of {} is opened again", task.run);
                 }
             }
+        }
+    }
+
+    /// A worker may drop a result only when it is durable, or when nobody wants it any more.
+    fn acknowledged(&self, tables: &Tables, epoch: Epoch, results: &[ResultKey]) {
+        let (Some(seen), true) = (self.leaderships.get(&epoch), tables.epoch() == epoch) else { return };
+        for ResultKey { run, stage, shard, .. } in results {
+            let (Some(shard), Some(record)) = (shard, tables.record(*run)) else { continue };
+            let refuses = |plan: &RunPlan| plan.mishaps.iter().any(|m| m.does == Does::Yield);
+            if record.phase().is_end() || seen.over.contains(run) || self.plan(*run).is_none_or(refuses) {
+                continue;
+            }
+            assert!(
+                record.result(*stage, *shard).is_some(),
+                "shard {shard} of stage {stage} of {run} is acknowledged and not durable"
+            );
         }
     }
 
@@ -353,7 +407,7 @@ impl Auditor {
         }
         let undisturbed = plan.faults.is_empty()
             && !plan.is_hostile()
-            && plan.runs.iter().all(|run| run.mishaps.is_empty());
+            && plan.runs.iter().all(|run| run.mishaps.is_empty() && run.asks.deadline.is_none());
         if undisturbed {
             // copies of stragglers aside
             let advances: u64 =
@@ -387,11 +441,13 @@ impl Auditor {
         let enough = |planned: u32, limit: u32| planned.saturating_add(excuses) >= limit;
         match error.kind.as_str() {
             "invalid_params" => wanted.plan.params.refuses,
+            "deadline" => wanted.plan.asks.deadline.is_some(),
             // merged ahead of storage, or refused by it
             "unstorable" | "invalid_input" => wanted.plan.mishaps.iter().any(|m| m.does == Does::Yield),
             "panicked" => planned(&[Does::Panic]) >= plan.settings.attempts,
             "timed_out" => enough(planned(&[Does::Hang, Does::Stick]), plan.settings.attempts),
-            "worker_lost" => enough(planned(&[Does::Kill, Does::Stick]), plan.settings.deaths),
+            // news of a panic may be lost with the process that had it
+            "worker_lost" => enough(planned(&[Does::Kill, Does::Stick, Does::Panic]), plan.settings.deaths),
             _ => false,
         }
     }

@@ -129,6 +129,9 @@ pub enum CoordinatorWhat {
     Terminate,
 }
 
+/// What operators and owners want: whether everything is held, which runs are, which workers are to be drained.
+pub type Wishes = (bool, BTreeSet<RunId>, Vec<WorkerId>);
+
 /// What the database answers; nothing if it cannot be reached.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -158,7 +161,7 @@ pub enum Answer {
     #[allow(clippy::option_option)] // no answer and no run are two things
     Stored(RunId, u64, Option<Option<Box<Resumed>>>),
     /// What operators want.
-    Wishes(Option<(bool, Vec<WorkerId>)>),
+    Wishes(Option<Wishes>),
     /// A document for a worker.
     Document(Wanted),
 }
@@ -375,7 +378,7 @@ impl World {
             return self.stop_leading(c, "what is stored cannot be read");
         }
         self.tell_dispatch(c, DispatchEvent::Deaf(true));
-        let wishes = (self.tables.paused(), self.tables.drain_requests());
+        let wishes = self.tables.wishes();
         self.wishes(c, wishes);
         let rows = self.tables.open_runs();
         let wait = self.dice.between(MS, 10 * MS);

@@ -14,7 +14,8 @@ use coordinator::store::runs::{Resumed, RunRow};
 use coordinator::store::writer::Fact;
 
 use super::agenda::Instant;
-use super::coordinator::{Answer, CoordinatorWhat};
+use super::asks;
+use super::coordinator::{Answer, CoordinatorWhat, Wishes};
 use super::network::LinkId;
 use super::world::{What, Who, World};
 
@@ -215,7 +216,13 @@ impl World {
         if !self.leader(c).roster.is_new(run, look) {
             return;
         }
-        let (course, deeds) = Course::begin(stored).expect("what is stored is a run");
+        if let Some(deadline) = stored.run.deadline_at {
+            let wait = asks::wait_until(deadline, self.agenda.now());
+            let epoch = self.leader(c).epoch;
+            self.coordinator_after(c, wait, CoordinatorWhat::ToRun(epoch, run, RunEvent::DeadlinePassed));
+        }
+        let (course, deeds) =
+            Course::begin(stored, self.plan.settings.ahead.state_bytes).expect("what is stored is a run");
         let leader = self.leader(c);
         leader.courses.insert(run, course);
         leader.roster.began(run, ());
@@ -258,9 +265,10 @@ impl World {
     }
 
     /// Dispatch hears what operators want.
-    pub(super) fn wishes(&mut self, c: usize, (paused, wanted): (bool, Vec<WorkerId>)) {
+    pub(super) fn wishes(&mut self, c: usize, (paused, runs, wanted): Wishes) {
         let before = std::mem::replace(&mut self.leader(c).drained, wanted.clone());
         self.tell_dispatch(c, DispatchEvent::Paused(paused));
+        self.tell_dispatch(c, DispatchEvent::RunsPaused(runs));
         for worker in before.into_iter().filter(|worker| !wanted.contains(worker)) {
             self.tell_dispatch(c, DispatchEvent::DrainAsked { worker, on: false });
         }
@@ -295,7 +303,7 @@ impl World {
             Question::Stored(run, look) => {
                 Answer::Stored(run, look, reached.then(|| tables.resume(run).ok().map(Box::new)))
             }
-            Question::Wishes => Answer::Wishes(reached.then(|| (tables.paused(), tables.drain_requests()))),
+            Question::Wishes => Answer::Wishes(reached.then(|| tables.wishes())),
         }
     }
 

@@ -14,12 +14,15 @@
 //! | between frames | beyond what a connection does: frames lost, repeated, overtaken (three seeds in ten) |
 //! | the database | slow disks, outages, cut off from one coordinator; a COMMIT without an answer, that took effect or not; hints that do not come; questions answered late, from how it stood before |
 //! | tasks | shards and advances that panic, hang, never return, take their process down, yield what cannot be stored |
-//! | people | cancel, drain, pause; submit twice because no answer came; and somebody sends nonsense |
+//! | people | cancel, drain, pause the queue or a run; submit twice because no answer came; and somebody sends nonsense |
+//!
+//! Half of the seeds have other settings than the defaults, and runs that ask for labels, memory, a deadline ([`asks`]).
 //!
 //! After every step the [`auditor`] compares with what must be. `simulate` lives one seed; [`Failure`] tells what
 //! happened, in words, and which faults of the seed it takes.
 
 mod agenda;
+mod asks;
 mod auditor;
 mod coordinator;
 mod dice;

@@ -7,6 +7,7 @@ use coordinator::dispatch::event::DispatchSettings;
 use coordinator::store::runs::Until;
 
 use super::agenda::{Instant, MS, SECOND};
+use super::asks::Asks;
 use super::dice::Dice;
 use super::puzzle::Params;
 
@@ -74,6 +75,8 @@ pub struct RunPlan {
     pub mishaps: Vec<Mishap>,
     /// Whether the answer to its submission is lost, so that it is submitted again.
     pub answer_lost: bool,
+    /// What it asks for.
+    pub asks: Asks,
 }
 
 /// A task that does not end well.
@@ -146,6 +149,8 @@ pub enum Fault {
     Drain { worker: usize, length: Instant },
     /// An operator holds everything, and lets it go on.
     Hold { length: Instant },
+    /// Its owner holds a run, and lets it go on.
+    HoldRun { run: usize, length: Instant },
     /// A message arrives at the leader that makes no sense.
     Nonsense { worker: usize, noise: u32 },
 }
@@ -203,6 +208,7 @@ impl Plan {
             plan.faults.push((at, fault));
         }
         plan.faults.sort_by_key(|(at, _)| *at);
+        plan.ask();
         plan
     }
 
@@ -237,6 +243,7 @@ impl Plan {
                     pace,
                     mishaps: Vec::new(),
                     answer_lost: false,
+                    asks: Asks::default(),
                 }
             })
             .collect();
@@ -269,6 +276,7 @@ impl RunPlan {
             },
             mishaps: Vec::new(),
             answer_lost: dice.chance(10),
+            asks: Asks::default(),
         };
         if dice.chance(mishaps) {
             for _ in 0..dice.between(1, 3) {
@@ -276,6 +284,11 @@ impl RunPlan {
             }
         }
         run
+    }
+
+    /// What its shards take in one lane, at most about.
+    pub fn work(&self) -> Instant {
+        2 * self.pace * self.params.stages.iter().map(|shards| u64::from(*shards)).sum::<u64>()
     }
 
     fn add_mishap(&mut self, dice: &mut Dice, timeouts: bool) {
@@ -340,7 +353,8 @@ impl Fault {
             | Self::Outage { length }
             | Self::SlowDisk { length, .. }
             | Self::Drain { length, .. }
-            | Self::Hold { length } => length,
+            | Self::Hold { length }
+            | Self::HoldRun { length, .. } => length,
             Self::KillCoordinator { back, .. } | Self::EndCoordinator { back, .. } => back,
             _ => 0,
         }
@@ -402,6 +416,7 @@ impl fmt::Display for Fault {
                 write!(f, "worker {worker} is to be drained for {:.3} s", s(length))
             }
             Self::Hold { length } => write!(f, "the queue is paused for {:.3} s", s(length)),
+            Self::HoldRun { run, length } => write!(f, "run {run} is paused for {:.3} s", s(length)),
             Self::Nonsense { worker, noise } => write!(f, "nonsense {noise} in the name of worker {worker}"),
         }
     }

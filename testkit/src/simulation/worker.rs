@@ -9,11 +9,12 @@ use common::ids::{LeaseId, WorkerId};
 use common::protocol::{FromWorker, ToWorker, WorkerFact};
 use common::wire;
 use uuid::Uuid;
-use worker::agent::core::{Identity, Memory};
+use worker::agent::core::Identity;
 use worker::agent::event::Exit;
 use worker::agent::mind::{Deed, Input, Mind};
 
 use super::agenda::{Instant, MS, SECOND};
+use super::asks::Traits;
 use super::lane::Lane;
 use super::network::LinkId;
 use super::process::Process;
@@ -102,16 +103,18 @@ impl World {
         worker.process.start(skew);
         self.started += 1;
         let id = WorkerId(Uuid::from_u128(0xa000_0000 + self.started));
+        let traits = Traits::of(self.plan.seed, w);
         let identity = Identity {
             build: "simulated".to_owned(),
             host: format!("worker {w}"),
             lanes: worker.lanes,
-            labels: Vec::new(),
+            labels: traits.labels(),
             algorithms: descriptors(),
             drain_grace: GRACE,
             kept_bytes: self.plan.kept_bytes,
-            memory: Memory::default(),
+            memory: traits.memory(),
         };
+        self.auditor.joins(id, traits);
         let mind = Mind::new(identity, vec![Arc::new(Puzzle)], 1 << 20, worker.process.clock(now));
         worker.body = Some(Body {
             id,
@@ -140,7 +143,7 @@ impl World {
         let Some(body) = self.workers[w].body.take() else { return };
         let now = self.agenda.now();
         self.story.tell(now, || format!("worker {w} is dead"));
-        self.excuse(&body.mind);
+        self.excuse(&body);
         self.workers[w].process.end();
         if let Some(link) = body.link {
             self.close_from_worker(link);

@@ -8,7 +8,6 @@ use coordinator::dispatch::leases::{Kind, Point};
 use coordinator::store::idempotency::Idempotency;
 use coordinator::store::submit::NewRun;
 use serde_json::value::RawValue;
-use worker::agent::mind::Mind;
 
 use super::agenda::{Agenda, Instant, MS, SECOND};
 use super::auditor::Auditor;
@@ -18,13 +17,14 @@ use super::documents::Wanted;
 use super::leader::Question;
 use super::network::Link;
 use super::pen::Transaction;
-use super::plan::{Fault, Plan};
+use super::plan::{Fault, Plan, RunPlan};
 use super::puzzle;
 use super::story::Story;
 use super::tables::Tables;
-use super::worker::{Worker, WorkerWhat};
+use super::worker::{Body, Worker, WorkerWhat};
 
-/// Everything must be over so long after the last fault.
+/// Everything must be over so long after the last fault, and what the runs take one after the other: quotas and bounds may
+/// leave them a single lane.
 const PATIENCE: Instant = 300 * SECOND;
 
 /// When all is over, so long later nothing may be left anywhere.
@@ -148,19 +148,20 @@ impl World {
     pub fn live(&mut self) {
         let strikes = self.plan.faults.iter().map(|(at, fault)| at + fault.length());
         let submits = self.plan.runs.iter().map(|run| run.at);
-        let last = strikes.chain(submits).max().unwrap_or(0);
+        let calm = strikes.chain(submits).max().unwrap_or(0);
+        let last = calm + PATIENCE + self.plan.runs.iter().map(RunPlan::work).sum::<Instant>();
         let mut over_at = None;
         while let Some((who, what)) = self.agenda.next() {
             self.steps += 1;
             let now = self.agenda.now();
             self.happen(who, what);
-            if over_at.is_none() && now > last && self.runs.len() == self.plan.runs.len() {
+            if over_at.is_none() && now > calm && self.runs.len() == self.plan.runs.len() {
                 over_at = self.tables.open_run_ids().is_empty().then_some(now);
             }
             if over_at.is_some_and(|at| now > at + QUIET) {
                 break;
             }
-            assert!(now < last + PATIENCE || over_at.is_some(), "{}", self.unended());
+            assert!(now < last || over_at.is_some(), "{}", self.unended());
         }
         self.auditor.conclude(&self.plan, &self.tables, self.computed);
         self.is_quiet();
@@ -279,12 +280,12 @@ impl World {
             seed: 0,
             label: None,
             priority: plan.priority,
-            deadline_at: None,
+            deadline_at: plan.asks.deadline_at(now),
             until: plan.until,
             submitter: plan.submitter.clone(),
             reuse: false,
-            worker_labels: BTreeMap::new(),
-            memory_mib: 0,
+            worker_labels: plan.asks.labels(),
+            memory_mib: plan.asks.memory_mib,
             most_open: 0,
         };
         let key = format!("run {index}");
@@ -386,6 +387,7 @@ impl World {
                 self.tables.set_paused(true);
                 self.hint(&CoordinatorWhat::NoticeOfWishes);
             }
+            Fault::HoldRun { run, .. } => self.hold_run(run, true),
             Fault::Nonsense { worker, noise } => self.nonsense(place(worker), noise),
         }
     }
@@ -416,10 +418,19 @@ impl World {
                 self.tables.set_paused(false);
                 self.hint(&CoordinatorWhat::NoticeOfWishes);
             }
+            Fault::HoldRun { run, .. } => self.hold_run(run, false),
             _ => return,
         }
         let now = self.agenda.now();
         self.story.tell(now, || format!("over: {fault}"));
+    }
+
+    /// Its owner holds a run, or lets it go on.
+    fn hold_run(&mut self, index: usize, on: bool) {
+        if let Some(run) = self.runs.get(&(index % self.plan.runs.len())) {
+            self.tables.pause_run(*run, on).expect("the run is there");
+            self.hint(&CoordinatorWhat::NoticeOfWishes);
+        }
     }
 
     /// A client cancels a run; any replica does it.
@@ -437,13 +448,14 @@ impl World {
     /// What a worker holds is about to be disturbed: its tasks may be charged with that.
     fn excuse_living(&mut self, w: usize) {
         if let Some(body) = self.workers[w].body.take() {
-            self.excuse(&body.mind);
+            self.excuse(&body);
             self.workers[w].body = Some(body);
         }
     }
 
     /// See [`World::excuse_living`], of a worker that is dead.
-    pub(super) fn excuse(&mut self, mind: &Mind) {
+    pub(super) fn excuse(&mut self, Body { id, mind, .. }: &Body) {
+        self.auditor.excuse_under_way(*id);
         for (_, task) in mind.held() {
             let (point, range): (Point, ShardRange) = Point::of_task(task);
             self.auditor.excuse(task.run, point, range);

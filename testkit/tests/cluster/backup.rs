@@ -20,7 +20,6 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn a_dump_of_a_running_cluster_becomes_one_that_ends_the_run() {
     let server = Server::start().unwrap();
     let original = server.database("original").await.unwrap();

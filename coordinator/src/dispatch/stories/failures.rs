@@ -119,3 +119,20 @@ fn what_an_algorithm_said_is_kept_with_the_failure_and_no_more_than_its_end() {
     assert!(matches!(cluster.orders.remove(0), DispatchCommand::TaskFailed(_)));
     cluster.nothing_else();
 }
+
+// ann: [2 … 8], of which 2 is delivered ─▶ refused; the run is given up, and nobody owes 2 any more
+#[test]
+fn a_refused_result_is_not_owed_again_by_who_has_the_rest_of_its_range() {
+    let mut cluster = Cluster::of(&[(ANN, 1)]);
+    cluster.begins(R1, 17);
+    let one = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
+    cluster.finishes(ANN, R1, one[0], &[0], 10_000);
+    let range = cluster.assigns(ANN, &[(R1, 2, 7)]);
+    cluster.finishes(ANN, R1, range[0], &[2], 10_000).nothing_else();
+    let (stage, detail) = (StageIndex(0), "invalid input syntax for type json".to_owned());
+    cluster.happens(DispatchEvent::Refused { run: R1, stage, shard: 2, detail: detail.clone() });
+    let error = TaskError { kind: TaskErrorKind::Unstorable, message: detail, pointer: None };
+    cluster.orders(DispatchCommand::TaskFailed(failed(2, ANN, 1, error)));
+    cluster.tells(ANN, stored(&[key(R1, range[0], 2)])).nothing_else();
+    cluster.says(ANN, fails(R1, range[0], 2, TaskErrorKind::Panicked)).nothing_else();
+}

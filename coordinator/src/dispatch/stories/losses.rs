@@ -134,3 +134,29 @@ fn silence_first_costs_new_work_then_everything() {
     cluster.says(ANN, WorkerFact::Heartbeat(holds)).tells(ANN, revoke(ann)).nothing_else();
     cluster.finishes(BOB, R1, copy, &[0], 9).finishes(BOB, R1, bob, &[1], 9).nothing_else();
 }
+
+// ann ✗ over R1's shard and R2's ─▶ bob has two lanes, and gets R2's when R1's is done
+#[test]
+fn what_ran_beside_a_poison_is_not_beside_it_again() {
+    let mut cluster = Cluster::of(&[(ANN, 2)]);
+    cluster.begins(R1, 1);
+    let poison = cluster.assigns(ANN, &[(R1, 0, 1)]);
+    cluster.begins(R2, 1);
+    let beside = cluster.assigns(ANN, &[(R2, 0, 1)]);
+    cluster.says(ANN, started(&poison)).says(ANN, started(&beside)).nothing_else();
+    cluster.happens(DispatchEvent::Unlinked { worker: ANN, incarnation: 1 }).passes(1_600);
+    cluster.orders.clear();
+    cluster.joins(BOB, 2);
+    let first = cluster.assigns(BOB, &[(R1, 0, 1)]);
+    cluster.says(BOB, started(&first)).passes_with(1_000, &[BOB]);
+    cluster.orders.retain(|order| !matches!(order, DispatchCommand::Waiting { .. }));
+    cluster.nothing_else();
+    // what nobody died over runs beside it
+    let other = RunId(Uuid::from_u128(3));
+    cluster.begins(other, 1);
+    let third = cluster.assigns(BOB, &[(other, 0, 1)]);
+    cluster.finishes(BOB, other, third[0], &[0], 9).nothing_else();
+    cluster.finishes(BOB, R1, first[0], &[0], 9);
+    cluster.assigns(BOB, &[(R2, 0, 1)]);
+    cluster.nothing_else();
+}

@@ -63,3 +63,21 @@ fn what_a_new_leader_adopts_counts_against_the_quota() {
     cluster.assigns(ANN, &[(R1, 1, 1)]);
     cluster.nothing_else();
 }
+
+// ann's stage of 5 shards is open, and no more may be planned ─▶ ann's next run waits, eve's does not
+#[test]
+fn above_the_bound_of_planned_shards_whoever_has_a_stage_open_opens_no_other() {
+    let mut cluster = Cluster::with(DispatchSettings { planned_shards: 5, ..DispatchSettings::default() });
+    cluster.joins(ANN, 9).begins(R1, 5);
+    cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1), (R1, 2, 1), (R1, 3, 1), (R1, 4, 1)]);
+    let plan = || Work::Advance { stage: StageIndex(0) };
+    cluster.submits(R2, "ann", 0, plan(), false).nothing_else();
+    cluster.passes_with(100, &[ANN]).orders(waits_for(R2, WaitingReason::Planned { most: 5 })).nothing_else();
+    let other = RunId(Uuid::from_u128(3));
+    cluster.submits(other, "eve", 0, plan(), false);
+    cluster.assigns(ANN, &[(other, 0, 0)]);
+    cluster.nothing_else();
+    cluster.happens(DispatchEvent::Closed { run: R1 }).tells(ANN, WorkerCommand::Cancel { run: R1 });
+    cluster.assigns(ANN, &[(R2, 0, 0)]);
+    cluster.nothing_else();
+}

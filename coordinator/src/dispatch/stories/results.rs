@@ -63,3 +63,23 @@ fn a_slow_database_holds_work_back() {
     cluster.assigns(ANN, &[(R1, 0, 1)]);
     cluster.nothing_else();
 }
+
+// results may take 64 KiB each as long as nothing is known: two of them at a time
+#[test]
+fn a_worker_has_no_more_on_its_way_than_it_may() {
+    let mut cluster =
+        Cluster::with(DispatchSettings { worker_bytes: 128 << 10, ..DispatchSettings::default() });
+    cluster.joins(ANN, 4).begins(R1, 9);
+    let ann = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
+    cluster.nothing_else();
+    // what waits elsewhere is not withdrawn for its idle lanes
+    cluster.joins(BOB, 1);
+    cluster.assigns(BOB, &[(R1, 2, 1), (R1, 3, 1)]);
+    cluster.nothing_else();
+    // they are small: as soon as none of unknown size is on its way, every lane gets something, and what waits behind it
+    cluster.finishes(ANN, R1, ann[0], &[0], 300_000);
+    cluster.assigns(ANN, &[(R1, 4, 1)]);
+    cluster.nothing_else().finishes(ANN, R1, ann[1], &[1], 300_000);
+    cluster.assigns(ANN, &[(R1, 5, 1), (R1, 6, 1), (R1, 7, 1), (R1, 8, 1)]);
+    cluster.nothing_else();
+}

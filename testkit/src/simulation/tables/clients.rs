@@ -1,5 +1,7 @@
 //! What clients and operators ask of the model: runs accepted once for each key, cancelled, deleted; wishes.
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use common::ids::{ContentHash, RunId, WorkerId};
 use common::run::{RunPhase, RunSpec};
@@ -130,6 +132,35 @@ impl Tables {
         }
         self.runs.remove(&run);
         Ok(())
+    }
+
+    /// Holds an open run, or lets it go on.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn pause_run(&mut self, run: RunId, paused: bool) -> Result<(), StoreError> {
+        let record = self.runs.get_mut(&run).ok_or(StoreError::NotFound("run"))?;
+        if record.row.state.is_end() || record.row.paused == paused {
+            return Ok(());
+        }
+        record.row.paused = paused;
+        record.row.last_event += 1;
+        let kind = if paused { "paused" } else { "resumed" };
+        record.events.push((kind.to_owned(), "{}".to_owned()));
+        Ok(())
+    }
+
+    /// The open runs that are held.
+    #[must_use]
+    pub fn paused_runs(&self) -> BTreeSet<RunId> {
+        let held = self.runs.values().filter(|record| record.row.paused && !record.row.state.is_end());
+        held.map(|record| record.row.id).collect()
+    }
+
+    /// Whether everything is held, which runs are, and which workers are to be drained.
+    #[must_use]
+    pub fn wishes(&self) -> (bool, BTreeSet<RunId>, Vec<WorkerId>) {
+        (self.paused, self.paused_runs(), self.drain_requests())
     }
 
     /// Holds everything, or lets it go on.
