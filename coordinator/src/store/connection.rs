@@ -88,18 +88,12 @@ const SERVER_SIDE: &str = " -c tcp_user_timeout=5000 -c tcp_keepalives_idle=2 -c
 /// a process that is frozen or gone, and its row locks hold up others.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
 
-/// Plans are made once a connection, perhaps of tables that are nearly empty: reading those whole looks cheapest then, and
-/// would be done all the same when they have grown. Every statement has an index, and joins a few rows to it; so one
-/// plan is as good as another for all values, and is made once.
-const BY_INDEX: &str = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan";
-
 /// Adds a name and session settings, in milliseconds where they are times.
 pub(super) fn named(base: &Address, name: &str, session: &[(&str, u128)]) -> Address {
     let Address { mut config, tls } = base.clone();
     let mut options = config.get_options().unwrap_or_default().to_owned();
     // plans of ours are small: compiling them costs more than running them
     options.push_str(" -c jit=off -c timezone=UTC");
-    options.push_str(BY_INDEX);
     options.push_str(SERVER_SIDE);
     for (setting, value) in session {
         let _ = write!(options, " -c {setting}={value}");
