@@ -71,6 +71,9 @@ impl Collector<'_, '_> {
             let mut members = vec![leaf];
             let (mut before, mut at) = (leaf, self.graph.only_neighbour(leaf)?);
             while !self.graph.can_groom(at) {
+                if self.graph.is_closed(at) {
+                    return None; // no way past it, and nothing can be groomed there
+                }
                 members.push(at);
                 let next = self.graph.neighbours(at).into_iter().find(|&node| node != before)?;
                 if members.contains(&next) {

@@ -93,7 +93,7 @@ fn share(
             // what the last line of the link carries: full, not empty, where lines come out even
             filled[link] = (filled[link] + rider.kbps - 1) % line_kbps + 1;
         }
-        shared.ride(rider.demand, &path);
+        shared.ride(rider.demand, &path, |node| graph.can_groom(node));
         before = path;
     }
     Ok(shared.into_runs().collect())

@@ -11,7 +11,7 @@ pub struct Run {
     pub carries: Vec<usize>,
 }
 
-/// Connections that share no link, cut where demands join and leave.
+/// Connections that share no link but beside nodes where nothing can be groomed, cut where demands join and leave.
 #[derive(Debug, Default)]
 pub struct Shared {
     /// In the order in which they came about; cut ones are none.
@@ -27,35 +27,36 @@ impl Shared {
     }
 
     /// Lets `demand` ride along `path`, a simple one: over connections that are there where it shares links with them,
-    /// which are cut where it joins and leaves, and over new ones elsewhere. Linear in the path and what it meets.
-    pub fn ride(&mut self, demand: usize, path: &Path) {
+    /// which are cut where it joins and leaves, and over new ones elsewhere. It joins and leaves only at nodes that `can`
+    /// groom; the ends of `path` can. Linear in the path and what it meets.
+    pub fn ride(&mut self, demand: usize, path: &Path, can: impl Fn(usize) -> bool) {
         if path.links.is_empty() {
             self.runs.push(Some(Run { path: path.clone(), carries: vec![demand] }));
             return;
         }
-        // maximal stretches of the path that are contiguous in one connection, or new
         let mut shared: Vec<(usize, usize, usize)> = Vec::new(); // connection, first and last link in it
         let mut fresh: Vec<(usize, usize)> = Vec::new(); // first link of the path, and the one after the last
-        let mut i = 0;
-        while i < path.links.len() {
-            let start = i;
-            if let Some((run, first)) = self.owner[path.links[i]] {
-                let mut last = first;
-                while let Some((other, position)) = path.links.get(i + 1).and_then(|&link| self.owner[link])
-                    && other == run
-                    && position.abs_diff(last) == 1
-                {
-                    last = position;
-                    i += 1;
-                }
-                shared.push((run, first.min(last), first.max(last)));
-            } else {
-                while path.links.get(i + 1).is_some_and(|&link| self.owner[link].is_none()) {
-                    i += 1;
-                }
-                fresh.push((start, i + 1));
+        let mut covered = 0;
+        for (run, mut from, mut to) in self.stretches(path) {
+            while from < to && !can(path.nodes[from]) {
+                from += 1;
             }
-            i += 1;
+            while from < to && !can(path.nodes[to]) {
+                to -= 1;
+            }
+            if let (Some(Some((_, one))), Some(Some((_, other)))) = (
+                path.links[from..to].first().map(|&link| self.owner[link]),
+                path.links[from..to].last().map(|&link| self.owner[link]),
+            ) {
+                shared.push((run, one.min(other), one.max(other)));
+                if covered < from {
+                    fresh.push((covered, from));
+                }
+                covered = to;
+            }
+        }
+        if covered < path.links.len() {
+            fresh.push((covered, path.links.len()));
         }
         shared.sort_unstable();
         let mut rest = shared.as_slice();
@@ -67,6 +68,27 @@ impl Shared {
         for (from, to) in fresh {
             self.add(part(path, from, to), vec![demand]);
         }
+    }
+
+    /// Maximal stretches of `path` that are contiguous in one connection: that, the first link of the path, and the one after
+    /// the last.
+    fn stretches(&self, path: &Path) -> Vec<(usize, usize, usize)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < path.links.len() {
+            let from = at;
+            at += 1;
+            let Some((run, mut position)) = self.owner[path.links[from]] else { continue };
+            while let Some((other, next)) = path.links.get(at).and_then(|&link| self.owner[link])
+                && other == run
+                && next.abs_diff(position) == 1
+            {
+                position = next;
+                at += 1;
+            }
+            found.push((run, from, at));
+        }
+        found
     }
 
     /// Cuts a connection at the ends of stretches that `demand` shares with it, given ascending.
@@ -125,26 +147,39 @@ mod tests {
     #[test]
     fn connections_are_cut_where_demands_join_and_leave() {
         let mut shared = Shared::new(8);
-        shared.ride(1, &path(&[0, 1, 2, 3]));
-        shared.ride(2, &path(&[4, 3, 2])); // against its direction, and beyond it
+        shared.ride(1, &path(&[0, 1, 2, 3]), |_| true);
+        shared.ride(2, &path(&[4, 3, 2]), |_| true); // against its direction, and beyond it
         assert_eq!(runs(shared), [(vec![0, 1], vec![1]), (vec![2, 3], vec![1, 2]), (vec![4], vec![2])]);
     }
 
     #[test]
     fn the_same_way_shares_the_whole_connection() {
         let mut shared = Shared::new(4);
-        shared.ride(1, &path(&[0, 1]));
-        shared.ride(2, &path(&[1, 0]));
-        shared.ride(3, &path(&[0]));
+        shared.ride(1, &path(&[0, 1]), |_| true);
+        shared.ride(2, &path(&[1, 0]), |_| true);
+        shared.ride(3, &path(&[0]), |_| true);
         assert_eq!(runs(shared), [(vec![0], vec![1, 2, 3]), (vec![1], vec![1, 2])]);
+    }
+
+    #[test]
+    fn nothing_is_cut_where_nothing_can_be_groomed() {
+        // node 2 only amplifies: the second joins the first at node 3 instead
+        let can = |node: usize| node != 2;
+        let mut shared = Shared::new(6);
+        shared.ride(1, &path(&[0, 1, 2, 3]), can);
+        shared.ride(2, &path(&[2, 3, 4]), can);
+        assert_eq!(
+            runs(shared),
+            [(vec![0, 1, 2], vec![1]), (vec![2], vec![2]), (vec![3], vec![1, 2]), (vec![4], vec![2])]
+        );
     }
 
     #[test]
     fn a_middle_is_cut_out() {
         let mut shared = Shared::new(6);
-        shared.ride(1, &path(&[0, 1, 2, 3, 4]));
-        shared.ride(2, &path(&[1]));
-        shared.ride(3, &path(&[3, 4, 5]));
+        shared.ride(1, &path(&[0, 1, 2, 3, 4]), |_| true);
+        shared.ride(2, &path(&[1]), |_| true);
+        shared.ride(3, &path(&[3, 4, 5]), |_| true);
         assert_eq!(
             runs(shared),
             [

@@ -276,6 +276,12 @@ fn nothing_is_groomed_where_there_are_only_amplifiers() {
             found.iter().any(|(nodes, riders)| ["AmnB", "BnmA"].contains(&nodes.as_str()) && riders == "1 2");
         assert!(shared, "{mode:?}: {found:?}");
     }
+    // where not even light passes, A is cut off: its demands are asked for all the same
+    topology.nodes.iter_mut().filter(|node| node.id == "m").for_each(|node| node.express = false);
+    for mode in SHARING {
+        let report = groomed(&documents(&topology, &demands, &[]), &in_mode(mode));
+        assert!(report.connections.iter().any(|own| own.links.is_empty()), "{mode:?}");
+    }
 }
 
 #[test]
@@ -540,11 +546,19 @@ proptest! {
         propose: bool,
         balanced: bool,
         join: bool,
+        kinds in proptest::collection::vec(0_usize..8, 9),
     ) {
         let name = |node: usize| ["A", "B", "C", "D", "E", "F", "G", "H", "I"][node].to_owned();
         let links = links.into_iter().filter(|(a, b, _)| a != b).enumerate();
+        let used = |node: usize| counts.iter().any(|(a, b, _, _)| *a == node || *b == node);
+        let nodes = (0..9).map(|node| Node {
+            // now and then a site that only amplifies, one that nothing passes, and both
+            kind: if kinds[node] < 2 && !used(node) { NodeKind::Ila } else { NodeKind::Roadm },
+            express: kinds[node] % 2 == 0 || kinds[node] > 5,
+            ..Node::roadm(name(node))
+        });
         let topology = Topology {
-            nodes: (0..9).map(|node| Node::roadm(name(node))).collect(),
+            nodes: nodes.collect(),
             links: links.map(|(i, (a, b, km))| Link::new(i.to_string(), name(a), name(b), f64::from(km))).collect(),
             ..Topology::default()
         };

@@ -89,6 +89,11 @@ impl<'a> Graph<'a> {
         self.topology.nodes[node].kind != NodeKind::Ila
     }
 
+    /// Whether nothing passes through a node.
+    pub fn is_closed(&self, node: usize) -> bool {
+        self.closed[node]
+    }
+
     /// Nodes that are there.
     pub fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.gone.len()).filter(|&node| !self.gone[node])

@@ -4,7 +4,7 @@
 //! kilometres without passing another one; where its chain leads to two, both are gateways of its cluster if the way to
 //! the second is no more than half as long again. Sites on rings and chains without a junction stay outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optics::clusters::{Cluster, ClusterSet};
 use optics::topology::Topology;
@@ -79,13 +79,14 @@ fn reach(graph: &Graph<'_>, junction: &[bool], from: usize) -> Vec<(usize, f64)>
     for first in graph.neighbours(from).into_iter().filter(|&node| !junction[node]) {
         // along the chain: sites have at most two neighbours
         let (mut before, mut at, mut km) = (from, first, 0.0);
+        let mut seen = BTreeSet::from([first]);
         loop {
             km += graph.shortest_between(before, at);
             let known = found.entry(at).or_insert(f64::INFINITY);
             *known = known.min(km);
             let next = graph.neighbours(at).into_iter().find(|&node| node != before && !junction[node]);
             match next {
-                Some(next) if next != first => (before, at) = (at, next),
+                Some(next) if seen.insert(next) => (before, at) = (at, next),
                 _ => break,
             }
         }
