@@ -109,8 +109,8 @@ struct Janitor {
 impl Janitor {
     async fn new(store: Store, epoch: Epoch) -> Result<Self> {
         // named as the leader's: a successor ends it together with the writer
-        let config = named(
-            &store.config,
+        let address = named(
+            &store.address,
             &format!("{LEADER_NAME}{epoch} janitor"),
             &[
                 ("lock_timeout", LOCK_MS),
@@ -118,7 +118,7 @@ impl Janitor {
                 ("idle_in_transaction_session_timeout", 5_000),
             ],
         );
-        let client = connection::dedicated(&config).await?;
+        let client = connection::dedicated(&address).await?;
         Ok(Self { client, epoch: epoch.0.cast_signed(), keep: store.retention, store })
     }
 
