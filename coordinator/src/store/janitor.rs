@@ -3,6 +3,9 @@
 //! Every step is a short transaction that begins with the fence, gives way to whoever holds a lock, and leaves the
 //! database whole: a janitor that is killed between two steps is followed by one that goes on. Partial results go by
 //! whole partitions. What a run lost is written into its row first, so that readers are told instead of finding less.
+//!
+//! Statements name the rows they change by an array, and look for references by scalar subqueries: where they joined, a
+//! planner that does not know how few rows a step touches would read whole tables for it.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -236,8 +239,8 @@ impl Janitor {
     /// Writes into the runs of a week that their results are gone.
     async fn mark_week(&mut self, week: Week, before: DateTime<Utc>) -> Result<()> {
         const MARK: &str = "UPDATE runs SET results_dropped_at = now()
-              WHERE id IN (SELECT id FROM runs WHERE id >= $1 AND id < $2 AND ended_at < $3
-                              AND results_dropped_at IS NULL ORDER BY id LIMIT $4 FOR NO KEY UPDATE)";
+              WHERE id = ANY (ARRAY(SELECT id FROM runs WHERE id >= $1 AND id < $2 AND ended_at < $3
+                              AND results_dropped_at IS NULL ORDER BY id LIMIT $4 FOR NO KEY UPDATE))";
         let (from, to) = week.ids();
         self.all(MARK, &[&from, &to, &before, &ROWS], ROWS).await?;
         Ok(())
@@ -288,9 +291,8 @@ impl Janitor {
     async fn strays(&mut self, before: DateTime<Utc>) -> Result<()> {
         const MARK: &str = "UPDATE runs SET results_dropped_at = now()
               WHERE id = $1 AND ended_at < $2 AND results_dropped_at IS NULL";
-        const DELETE: &str = "DELETE FROM shard_results_default WHERE (run_id, stage, shard) IN
-              (SELECT run_id, stage, shard FROM shard_results_default WHERE run_id = $1
-                ORDER BY stage, shard LIMIT $2)";
+        const DELETE: &str = "DELETE FROM shard_results_default WHERE run_id = $1 AND (stage, shard) IN
+              (SELECT stage, shard FROM shard_results_default WHERE run_id = $1 ORDER BY stage, shard LIMIT $2)";
         let mut after = Uuid::nil();
         for _ in 0..STRAYS {
             let next = "SELECT run_id FROM shard_results_default WHERE run_id > $1 ORDER BY run_id LIMIT 1";
@@ -311,8 +313,8 @@ impl Janitor {
 
     async fn reports(&mut self, before: DateTime<Utc>) -> Result<()> {
         const DROP: &str = "UPDATE runs SET report = NULL, report_dropped_at = now()
-              WHERE id IN (SELECT id FROM runs WHERE report IS NOT NULL AND ended_at < $1
-                            ORDER BY ended_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)";
+              WHERE id = ANY (ARRAY(SELECT id FROM runs WHERE report IS NOT NULL AND ended_at < $1
+                            ORDER BY ended_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED))";
         let dropped = self.all(DROP, &[&before, &LARGE], LARGE).await?;
         self.store.told(|status| status.reports_dropped += dropped);
         Ok(())
@@ -378,8 +380,8 @@ impl Janitor {
     /// Documents that no version of an input and no run refers to.
     async fn documents(&mut self, before: DateTime<Utc>) -> Result<()> {
         const LOOK: &str = "SELECT d.hash, d.created_at < $2
-                   AND NOT EXISTS (SELECT FROM input_versions v WHERE v.hash = d.hash)
-                   AND NOT EXISTS (SELECT FROM run_documents r WHERE r.hash = d.hash)
+                   AND (SELECT true FROM input_versions v WHERE v.hash = d.hash LIMIT 1) IS NULL
+                   AND (SELECT true FROM run_documents r WHERE r.hash = d.hash LIMIT 1) IS NULL
               FROM documents d WHERE d.hash > $1 ORDER BY d.hash LIMIT $3";
         let mut after: Vec<u8> = Vec::new();
         loop {
@@ -418,8 +420,8 @@ impl Janitor {
 
     /// Idempotency keys and operators' wishes.
     async fn keys(&mut self, now: DateTime<Utc>) -> Result<()> {
-        const KEYS: &str = "DELETE FROM idempotency WHERE (principal, key) IN
-              (SELECT principal, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+        const KEYS: &str = "DELETE FROM idempotency WHERE ctid = ANY
+              (ARRAY(SELECT ctid FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2))";
         if let Some(before) = cutoff(now, Some(self.keep.keys)) {
             let forgotten = self.all(KEYS, &[&before, &ROWS], ROWS).await?;
             self.store.told(|status| status.keys_forgotten += forgotten);

@@ -5,7 +5,7 @@
 //! may read a large table from end to end or sort much. Every SQL text in the store's sources has to be among what was
 //! executed: a query that this test does not call fails it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use common::ids::{ContentHash, RunId, StageIndex, WorkerId};
@@ -16,8 +16,9 @@ use coordinator::store::inputs::{InputFilter, InputKind, NewInput, NewVersion};
 use coordinator::store::page::Page;
 use coordinator::store::query::{QueryLimits, QueryOver};
 use coordinator::store::retention::{DAY, Retention};
-use coordinator::store::runs::{InputSource, RunFilter, RunInput};
+use coordinator::store::runs::{Again, InputSource, RunFilter, RunInput};
 use coordinator::store::shards::ShardFilter;
+use coordinator::store::submit::NewRun;
 use coordinator::store::writer::{Fact, RunEnd};
 use coordinator::store::{DatabaseSettings, Store};
 use serde_json::{Value, json};
@@ -49,12 +50,12 @@ INSERT INTO input_versions (input_id, version, hash, size, comment, summary, aut
 SELECT i.id, v, sha256(int4send((row_number() OVER ())::int % 8000)), 4, '', '{}', 'ada'
   FROM inputs i, generate_series(1, 2) v;
 INSERT INTO runs (id, state, algorithm, version, params, spec, inputs, seed, fingerprint, label, submitter, created_at,
-                  started_at, ended_at, error, report)
+                  started_at, ended_at, error, report, last_event)
 SELECT id_at(at, n), state, 'algorithm ' || n % 7, 1, '{}', '{}', '[]', n, sha256(int4send(n)), 'label ' || n % 500,
        'user ' || n % 300, at, CASE WHEN state <> 'queued' THEN at END,
        CASE WHEN state NOT IN ('queued', 'running') THEN at END,
        CASE WHEN state = 'failed' THEN '{\"kind\": \"x\", \"message\": \"y\", \"pointer\": null}'::jsonb END,
-       CASE WHEN state = 'succeeded' THEN '{\"a\": 1}'::jsonb END
+       CASE WHEN state = 'succeeded' THEN '{\"a\": 1}'::jsonb END, 2
   FROM (SELECT n, now() - n * interval '10 minutes' AS at,
                CASE WHEN n < 100 THEN 'queued' WHEN n < 130 THEN 'running'
                     WHEN n % 10 = 0 THEN 'failed' WHEN n % 10 = 1 THEN 'cancelled' ELSE 'succeeded' END AS state
@@ -79,7 +80,6 @@ ANALYZE;
 ";
 
 #[tokio::test]
-#[ignore = "not tried on a quiet machine yet"]
 async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     let server = tokio::task::spawn_blocking(|| {
         Server::with(&[
@@ -126,11 +126,13 @@ async fn no_query_reads_a_large_table_from_end_to_end_or_sorts_much() {
     }
     let plans = plans(&server.log());
     assert!(plans.len() > 150, "{} plans", plans.len());
-    let wrong: BTreeSet<String> = plans.iter().flat_map(|plan| faults(plan, &large)).collect();
+    // a migration may go through a whole table: it runs once, and nobody waits for it but who starts
+    let of_queries = plans.iter().filter(|plan| plan.connection != "netplanner migration");
+    let wrong: BTreeSet<String> = of_queries.flat_map(|plan| faults(&plan.plan, &large)).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
 
-    let executed: Vec<String> =
-        plans.iter().map(|plan| blanks(plan["Query Text"].as_str().unwrap())).collect();
+    let executed: BTreeSet<String> =
+        plans.iter().map(|plan| blanks(plan.plan["Query Text"].as_str().unwrap())).collect();
     let mut forgotten = Vec::new();
     for (file, text) in texts() {
         let parts = fragments(&text);
@@ -212,6 +214,12 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
         store.runs(&filter, &next).await.unwrap();
     }
     store.reusable(fingerprint).await.unwrap();
+    // a quota that is far away, and one that is near: then submissions are counted one after the other
+    for most_open in [5_000, 500] {
+        let narrow = NewRun { most_open, submitter: "user 7".into(), ..new_run("{}") };
+        store.submit(narrow.clone(), None).await.unwrap();
+        store.submit(narrow, Some(key("quota"))).await.unwrap();
+    }
     store.open_runs().await.unwrap();
     store.open_run_ids().await.unwrap();
     store.open_runs_of(&[run, doomed]).await.unwrap();
@@ -228,6 +236,13 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
     store.stages(ended).await.unwrap();
     store.state(ended, StageIndex(0)).await.unwrap();
     store.state_block(ended, StageIndex(0), 0).await.unwrap();
+    store.pause_run(begun, true).await.unwrap();
+    assert!(store.paused_runs().await.unwrap().contains(&begun));
+    store.pause_run(begun, false).await.unwrap();
+    let failed = id("state = 'failed' AND ended_at > now() - interval '50 days'").await;
+    let again = Again { most_open: 500, ..Again::default() };
+    assert_eq!(store.try_again(failed, again).await.unwrap().state, RunPhase::Running);
+    store.cancel(failed).await.unwrap();
     store.cancel(doomed).await.unwrap();
     store.delete_run(doomed).await.unwrap();
     store.delete_input(kind, created.id, None).await.unwrap();
@@ -259,12 +274,16 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
     store.set_paused(false).await.unwrap();
     store.paused().await.unwrap();
     store.leader().await.unwrap();
+    store.stand_bys().await.unwrap();
     store.ping().await.unwrap();
 
     // the writer: few facts at a time, and many
     for count in [3, 200] {
         let run = store.submit(new_run("{}"), None).await.unwrap().run.id;
         leader.handle.submit(opened(run, 0, count));
+        leader.settled().await;
+        // alone: a batch that changes nothing else of the run
+        leader.handle.submit(shard(run, 0, 0));
         leader.settled().await;
         leader.handle.submit(Fact::Waiting { run, reason: Some("a lane".into()) });
         leader.handle.submit(Fact::Event { run, kind: "note".into(), body: json!({}) });
@@ -277,7 +296,7 @@ async fn exercise(settings: &DatabaseSettings, client: &Client) {
             message: "x".into(),
             note: None,
         });
-        for index in 0..count {
+        for index in 1..count {
             leader.handle.submit(shard(run, 0, index));
         }
         leader.settled().await;
@@ -330,21 +349,41 @@ async fn large_tables(client: &Client) -> BTreeSet<String> {
     rows.iter().filter(|row| row.get::<_, f64>(1) > LARGE_ROWS).map(|row| row.get(0)).collect()
 }
 
-/// The plans that the server logged for connections of the store.
-fn plans(log: &str) -> Vec<Value> {
+/// A plan that the server logged.
+struct Recorded {
+    /// The name of the connection whose statement it is of.
+    connection: String,
+    plan: Value,
+}
+
+/// The plans that the server logged for connections of the store, each once: a round of the janitor executes some of its
+/// statements ten thousand times.
+fn plans(log: &str) -> Vec<Recorded> {
+    /// Lines of a plan that differ from one execution to the next.
+    const VARIES: [&str; 5] =
+        ["\"Startup Cost\"", "\"Total Cost\"", "\"Filter\"", "\"Index Cond\"", "\"Recheck Cond\""];
+    let mut seen = HashSet::new();
     let mut plans = Vec::new();
     let mut lines = log.lines().peekable();
     while let Some(line) = lines.next() {
-        if !line.starts_with("[netplanner") || !line.ends_with("plan:") {
+        let named = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let Some((connection, said)) = named else { continue };
+        if !connection.starts_with("netplanner") || !said.ends_with("plan:") {
             continue;
         }
-        let mut text = String::new();
+        let (mut text, mut lasting) = (String::new(), connection.to_owned());
         while let Some(more) = lines.next_if(|line| line.starts_with('\t')) {
             text.push_str(more);
             text.push('\n');
+            if !VARIES.iter().any(|varies| more.trim_start().starts_with(varies)) {
+                lasting.push_str(more);
+            }
+        }
+        if !seen.insert(lasting) {
+            continue;
         }
         let plan: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        plans.push(plan);
+        plans.push(Recorded { connection: connection.to_owned(), plan });
     }
     plans
 }

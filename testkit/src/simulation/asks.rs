@@ -44,7 +44,7 @@ impl Traits {
         }
         let chance = mix(seed, place as u64, 7);
         let zone = if chance.is_multiple_of(2) { "east" } else { "west" };
-        Self { zone, memory_mib: if chance % 3 == 0 { 150 } else { 800 } }
+        Self { zone, memory_mib: if chance.is_multiple_of(3) { 150 } else { 800 } }
     }
 
     /// As labels.
