@@ -40,7 +40,7 @@ pub struct BillInputs {
     grooming: Option<GroomingReport>,
 }
 
-/// A bill is counted at once: its stage has no shards to share anything.
+/// A bill is counted in one shard, which has nothing to share.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Nothing {}
 
@@ -90,14 +90,15 @@ impl Algorithm for BillOfMaterialsOf {
     const VERSION: u32 = 1;
     const SUMMARY: &'static str =
         "Counts and places the cards that a plan needs at every site, with their prices.";
-    const STAGES: &'static [StageInfo] = &[];
+    const STAGES: &'static [StageInfo] =
+        &[StageInfo { name: "count", does: "all sites: the whole bill is a matter of milliseconds" }];
     const INPUTS: &'static [(&'static str, bool)] =
         &[("topology", true), ("plan", true), ("grooming", false)];
 
     type Params = BillParams;
     type Inputs = BillInputs;
     type State = Nothing;
-    type Partial = Nothing;
+    type Partial = BillOfMaterials;
     type Report = BillOfMaterials;
 
     fn open(&self, documents: &Documents, params: &BillParams) -> Result<BillInputs, AlgorithmError> {
@@ -128,28 +129,29 @@ impl Algorithm for BillOfMaterialsOf {
         Ok(inputs)
     }
 
-    fn plan(&self, job: &Job<'_, Self>, _: &Control) -> Result<Step<Self>, AlgorithmError> {
-        Ok(Step::Done(bill_of_materials(&job.inputs.given(job.params))))
+    fn plan(&self, _: &Job<'_, Self>, _: &Control) -> Result<Step<Self>, AlgorithmError> {
+        Ok(Step::Stage { name: "count", state: Nothing {}, shards: 1, note: None })
     }
 
     fn execute(
         &self,
-        _: &Job<'_, Self>,
+        job: &Job<'_, Self>,
         _: &Nothing,
         _: ShardIndex,
         _: &Control,
-    ) -> Result<Nothing, AlgorithmError> {
-        Ok(Nothing {})
+    ) -> Result<BillOfMaterials, AlgorithmError> {
+        Ok(bill_of_materials(&job.inputs.given(job.params)))
     }
 
     fn merge(
         &self,
-        job: &Job<'_, Self>,
+        _: &Job<'_, Self>,
         _: &Nothing,
-        _: &mut dyn Iterator<Item = Result<Nothing, AlgorithmError>>,
-        control: &Control,
+        partials: &mut dyn Iterator<Item = Result<BillOfMaterials, AlgorithmError>>,
+        _: &Control,
     ) -> Result<Step<Self>, AlgorithmError> {
-        self.plan(job, control)
+        let none = || AlgorithmError::Unreadable { detail: "the bill is missing".to_owned() };
+        Ok(Step::Done(partials.next().ok_or_else(none)??))
     }
 
     fn verify(&self, job: &Job<'_, Self>, report: &BillOfMaterials) -> Vec<Violation> {

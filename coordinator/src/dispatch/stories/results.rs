@@ -1,5 +1,7 @@
 //! Results on their way: lost ones, large ones, and a database that is slow.
 
+use common::limits::{HELD_RESULT_BYTES, INLINE_RESULT_BYTES};
+
 use super::*;
 
 #[test]
@@ -67,8 +69,8 @@ fn a_slow_database_holds_work_back() {
 // results may take 64 KiB each as long as nothing is known: two of them at a time
 #[test]
 fn a_worker_has_no_more_on_its_way_than_it_may() {
-    let mut cluster =
-        Cluster::with(DispatchSettings { worker_bytes: 128 << 10, ..DispatchSettings::default() });
+    let two = 2 * (INLINE_RESULT_BYTES + HELD_RESULT_BYTES) as u64;
+    let mut cluster = Cluster::with(DispatchSettings { worker_bytes: two, ..DispatchSettings::default() });
     cluster.joins(ANN, 4).begins(R1, 9);
     let ann = cluster.assigns(ANN, &[(R1, 0, 1), (R1, 1, 1)]);
     cluster.nothing_else();
