@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// The middle of the C band, 193.7 THz, as a slice.
 const C_BAND_MIDDLE: i32 = 96;
+/// Slices of the widest C band that is built: 6 THz.
+const WIDEST_BAND: i32 = 960;
 
 /// Which slots a network can use.
 ///
@@ -51,7 +53,8 @@ impl Slot {
 
 impl Grid {
     /// A fixed grid of `channels` channels centred on 193.1 THz + k × `spacing_ghz` (ITU-T G.694.1), in the middle of the
-    /// C band: 96 channels of 50 GHz are 191.35 to 196.10 THz, 80 are 191.75 to 195.70 THz.
+    /// C band: 96 channels of 50 GHz are 191.35 to 196.10 THz, 80 are 191.75 to 195.70 THz. More than 6 THz, which no single
+    /// band holds, lie around 193.1 THz.
     ///
     /// `spacing_ghz` must be a positive multiple of 12.5.
     #[must_use]
@@ -62,7 +65,7 @@ impl Grid {
         // the whole steps of the spacing nearest to where the lowest centre of a grid in the very middle would be
         let lowest = f64::from(C_BAND_MIDDLE) - f64::from(slices - spacing) / 2.0;
         let lowest_centre = (lowest / f64::from(spacing.max(1)) + 0.5).floor() as i32 * spacing;
-        let n_min = lowest_centre - spacing / 2;
+        let n_min = if slices <= WIDEST_BAND { lowest_centre - spacing / 2 } else { -(slices / 2) };
         Self { n_min, n_max: n_min + slices, slice_ghz: 6.25, min_m: 1, fixed_spacing_ghz: Some(spacing_ghz) }
     }
 
@@ -128,7 +131,12 @@ mod tests {
             assert!(index == 0 || !slot.overlaps(grid.channel(index - 1).expect("inside")));
         }
         assert_eq!(grid.channel(80), None);
-        let grids = [(50.0, 80, [191.75, 195.70]), (50.0, 96, [191.35, 196.10]), (100.0, 40, [191.8, 195.7])];
+        let grids = [
+            (50.0, 80, [191.75, 195.70]),
+            (50.0, 96, [191.35, 196.10]),
+            (100.0, 40, [191.8, 195.7]),
+            (50.0, 1000, [168.125, 218.075]),
+        ];
         for (spacing_ghz, channels, ends_thz) in grids {
             let grid = Grid::fixed(spacing_ghz, channels);
             assert_eq!(grid.channels(), Some(channels));

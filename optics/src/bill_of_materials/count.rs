@@ -12,6 +12,9 @@ use crate::topology::{Link, Node, NodeKind, Topology};
 /// Ports of the two switches.
 const WS4_PORTS: u32 = 4;
 const WS9_PORTS: u32 = 9;
+/// From this degree on a site that adds or drops has the switch for protection too: where so many ways meet it will be asked
+/// for, and a switch that is put in later interrupts what passes.
+const BOTH_SIDES: u32 = 5;
 
 /// What a bill is made of.
 #[derive(Clone, Copy, Debug)]
@@ -265,7 +268,7 @@ impl Site<'_> {
             Architecture::Roadm => {
                 if self.adds_or_drops() {
                     switch(self.degree(), "working".to_owned());
-                    if self.traffic.protected {
+                    if self.traffic.protected || self.degree() >= BOTH_SIDES {
                         switch(self.degree(), "protection".to_owned());
                     }
                 }
