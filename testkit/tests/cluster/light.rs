@@ -71,7 +71,6 @@ async fn a_quality_table_is_computed_by_a_cluster_and_queried() {
 }
 
 #[tokio::test]
-#[ignore = "the default grid of plans begins below the band of the sample's amplifiers, and gsnr refuses such a plan"]
 async fn the_lightpaths_of_a_plan_are_looked_at_as_they_are_lit() {
     let cluster = Cluster::start(Shape::workers(1)).await.unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
